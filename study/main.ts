@@ -162,7 +162,8 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
     alone.set(name, await studentsAlone(sample, report, distil));
     await writeTables(join(values.docs, 'planner.md'), {
       [`${name} alone`]: aloneTable(alone.get(name) ?? []),
-      'students alone': formulaTable(alone),
+      // Formulas are held against another model's runs.
+      ...(alone.size > 1 && { 'students alone': formulaTable(alone) }),
     });
     return;
   }

@@ -5,7 +5,6 @@
 import { type DamageScore, DEFAULT_DETECTION, damageScore, earlyWeighted } from '../lib/core/detection/index.ts';
 import { runEdit } from '../lib/core/edit/index.ts';
 import { type BlockInterval, formatIntervalKey, removedCount } from '../lib/core/interval/index.ts';
-import { relativeError } from '../lib/core/relative-error.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { measuredOf } from './ledger.ts';
 import { fittedTo } from './log-fit.ts';
@@ -64,7 +63,7 @@ export async function studentsAlone(
     const student = await sample.ledger.once(`alone ${formatIntervalKey(run)}, ${settingsText(distil)}`, async () => {
       const { edit } = await sample.student(run, distil);
       const name = choiceName([edit], distil);
-      const alike = relativeError(await sample.sampleErrors(name, [edit])) ?? Number.NaN;
+      const alike = await sample.outputError(name, [edit]);
       const early = earlyWeighted(sample.levels, await sample.levelErrors(name, [edit])) ?? Number.NaN;
       return { alike, early };
     });
@@ -141,24 +140,24 @@ export function fittedFormula(
 
 /** Each formula fitted to each model's runs, and held against its own and the other models'. */
 export function formulaTable(models: ReadonlyMap<string, readonly StudentAlone[]>): string {
-  const names = [...models.keys()].filter((name) => models.get(name)!.length > 0);
-  const all = names.flatMap((name) => models.get(name)!);
+  const known = [...models].filter(([, rows]) => rows.length > 0);
+  const all = known.flatMap(([, rows]) => rows);
   if (all.length === 0) return 'Not measured yet.';
   const lines = (['early', 'alike'] as const).flatMap((weighting) =>
     FORMULAS.map((formula) => {
-      const factors = names.flatMap((name) => {
-        const { offBy } = fittedFormula(formula, models.get(name)!, weighting);
-        const others = names.filter((other) => other !== name).flatMap((other) => models.get(other)!);
-        return [offBy(models.get(name)!), ...(others.length > 0 ? [offBy(others)] : [])].map(timesText);
+      const factors = known.flatMap(([name, rows]) => {
+        const { offBy } = fittedFormula(formula, rows, weighting);
+        const others = known.filter(([other]) => other !== name).flatMap(([, rows]) => rows);
+        return [offBy(rows), ...(others.length > 0 ? [offBy(others)] : [])].map(timesText);
       });
       const both = fittedFormula(formula, all, weighting);
       const weights = both.weights.map((weight) => weight.toFixed(2)).join(', ');
       return [weighting, formula.name, ...factors, timesText(both.offBy(all)), weights];
     }),
   );
-  const heads = names.flatMap((name) => [
+  const heads = known.flatMap(([name]) => [
     `fitted to ${name}: off by`,
-    ...(names.length > 1 ? ['off by on the other'] : []),
+    ...(known.length > 1 ? ['off by on the other'] : []),
   ]);
   return tableOf(['errors', 'a student leaves', ...heads, 'fitted to all: off by', 'weights, constant first'], lines);
 }

@@ -202,11 +202,11 @@ async function rowOf(
   const distil = { ...settings.distil, seed };
   const plan = formatEditParam([...point.edits, ...point.width], 'student');
   const about = { arm: arm.name, share, plan, edits: point, predicted: point.damage, seed };
-  const captions = settings.captions.claim;
-  const drawn = { captions, steps: settings.drawingSteps };
+  const drawn = { captions: settings.captions.claim, steps: settings.drawingSteps };
+  const drawing = `${drawn.captions} captions, ${drawn.steps} steps`;
   if (arm.isTuned) {
     const tuning = { ...settings.fineTune, seed };
-    const name = `${narrowName(plan, distil)}, fine-tuned ${settingsText(tuning)}, ${captions} captions, ${settings.drawingSteps} steps`;
+    const name = `${narrowName(plan, distil)}, fine-tuned ${settingsText(tuning)}, ${drawing}`;
     // Under a name that needs no trained file: what the ledger holds is read where those are gone.
     const found = await sample.ledger.once(name, async () => {
       const students = await studentsOf(sample, point, distil);
@@ -216,21 +216,18 @@ async function rowOf(
     });
     return { ...about, ...found };
   }
-  const found = await sample.ledger.once(
-    `${narrowName(plan, distil)}, ${captions} captions, ${settings.drawingSteps} steps`,
-    async () => {
-      const { transformer, route, parameters, dispose } = await openArm(sample, point, distil);
-      try {
-        return {
-          parameters,
-          sampleErrors: await sample.sampleErrorsOf(route, transformer),
-          pictures: await sample.picturesOf(route, drawn, transformer),
-        };
-      } finally {
-        dispose();
-      }
-    },
-  );
+  const found = await sample.ledger.once(`${narrowName(plan, distil)}, ${drawing}`, async () => {
+    const { transformer, route, parameters, dispose } = await openArm(sample, point, distil);
+    try {
+      return {
+        parameters,
+        sampleErrors: await sample.sampleErrorsOf(route, transformer),
+        pictures: await sample.picturesOf(route, drawn, transformer),
+      };
+    } finally {
+      dispose();
+    }
+  });
   return { ...about, ...found };
 }
 

@@ -124,9 +124,9 @@ export function hubFiles(settings: HubSettings, host: HttpHost & { readonly page
   return {
     pin,
     async openFolder(given) {
-      const address = await pin(given);
-      const { path } = address;
+      const { path } = given;
       const isFile = fileKindOf(path) !== null;
+      const address = await pin(given);
       const folder = isFile ? path.slice(0, Math.max(path.lastIndexOf('/'), 0)) : path;
       const start = folder === '' ? '' : `${folder}/`;
       const files = (await listed(address, folder, !isFile)).filter(
