@@ -20,12 +20,13 @@ import {
   type PlanPoint,
   parseBlockList,
   parseBudget,
+  passedOverWords,
   type WidthOffer,
   widthOffers,
 } from '../lib/core/planner/index.ts';
 import type { AnalysisReport } from '../lib/core/report/index.ts';
 import { type Arguments, usage } from './arguments.ts';
-import { rangedDamage } from './damage-words.ts';
+import { damageWords, rangedDamage } from './damage-words.ts';
 import { learnFrom, learntLines, MEASURED_OPTION, type PlanFile } from './measured-plans.ts';
 import { editsOf, frontJson, frontTable } from './plan-front.ts';
 import { ranksOf } from './plan-modulation.ts';
@@ -208,9 +209,11 @@ const NAMES = {
 } as const;
 
 function budgetLines({ prediction, scale }: BudgetPlanner, point: PlanPoint, costs: readonly ShownCost[]): string[] {
+  const { passedOver } = point;
   return [
     ...costs.map(({ name, before, after }) => `${name}: ${before} → ${after}`),
     `predicted damage: ${rangedDamage(point, prediction.isShare)} (${prediction.label})`,
+    ...(passedOver === null ? [] : [`${passedOverWords(damageWords(passedOver, prediction.isShare))}.`]),
     scale.about,
   ];
 }

@@ -3,40 +3,20 @@
  * and rules to a problem, and gives plans back as edits.
  */
 import { type DamageScore, type DetectionSettings, leastScore, type UsableScore } from '../detection/index.ts';
-import { type RunReplacement, type RunSet, runsOf, type WidthEdit } from '../edit/index.ts';
-import type { PlannedModel } from '../plan/index.ts';
-import type { AnalysisReport, Bounds } from '../report/index.ts';
-import { type PlannedEdits, Planner } from './best-plan.ts';
+import { type RunReplacement, runsOf } from '../edit/index.ts';
+import type { PlannedEdits } from './best-plan.ts';
 import type { Budget } from './budget.ts';
-import { type BudgetedModel, type CostScale, costScale, savingFor, unmet } from './edit-costs.ts';
+import { costScale, savingFor, unmet } from './edit-costs.ts';
 import { usedOffers } from './narrow-candidates.ts';
-import { planProblem } from './plan-problem.ts';
-import type { PlanRules } from './plan-rules.ts';
+import { type PlanPoint, type PlanScales, type SolverRequest, solverFor, undominated } from './plan-solver.ts';
 import { errorBeside, type Prediction, predictionOf } from './prediction.ts';
-
-export interface PlanPoint {
-  /** Runs of blocks. */
-  readonly edits: RunSet;
-  /** What makes blocks narrower besides. */
-  readonly width: readonly WidthEdit[];
-  /** In the budget's unit. */
-  readonly cost: number;
-  /** What the prediction says of all edits together. */
-  readonly damage: number;
-  readonly bounds: Bounds | null;
-}
+import { type HeldToRuns, heldToRuns } from './runs-alone.ts';
 
 export interface PlanFront {
   /** By ascending cost. No other plan costs as little and is predicted to do as little damage. */
   readonly points: readonly PlanPoint[];
   /** All such plans are in it; otherwise the corners of its convex hull are, the widest gaps first. */
   readonly isWhole: boolean;
-}
-
-/** How costs and damages of plans are told. */
-export interface PlanScales {
-  readonly scale: CostScale;
-  readonly prediction: Prediction;
 }
 
 export interface BudgetPlanner extends PlanScales {
@@ -46,18 +26,13 @@ export interface BudgetPlanner extends PlanScales {
   assertWithin(budget: Budget): void;
   /** Throws what `assertWithin` throws. */
   best(budget: Budget): PlanPoint;
-  front(points?: number): PlanFront;
+  /** Of at most so many points. */
+  front(most?: number): PlanFront;
 }
 
-export interface PlannerRequest {
-  readonly model: BudgetedModel & PlannedModel;
-  /** Of this very model. */
-  readonly report: AnalysisReport;
-  /** Where it was read from, if anywhere. */
-  readonly file?: string | undefined;
+export interface PlannerRequest extends SolverRequest {
   readonly detection: DetectionSettings;
   readonly budget: Pick<Budget, 'kind' | 'dtype'>;
-  readonly rules: PlanRules;
   /** The score that *Minimise* goes by, unless given. */
   readonly prediction?: Prediction;
 }
@@ -101,36 +76,37 @@ export function planScales(request: PlannerRequest): PlanScales {
 
 /** Throws what `costScale`, `planProblem` and `Planner` throw. */
 export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
-  const { model, report, file, rules } = request;
-  const { scale, prediction } = planScales(request);
-  const { problem, editsOf, widthOf, boundsOf } = planProblem(model, report, scale, prediction, rules, file);
-  const planner = new Planner(problem);
-  const pointOf = ({ ids, saves, damage }: PlannedEdits): PlanPoint => {
-    const [edits, width] = [editsOf(ids), widthOf(ids)];
-    return {
-      edits,
-      width,
-      cost: scale.before - saves,
-      damage: prediction.totalOf(damage),
-      bounds: prediction.boundsOf(edits, boundsOf(ids)),
-    };
-  };
+  const scales = planScales(request);
+  const { scale } = scales;
+  const solver = solverFor(request, scales);
+  const { planner } = solver;
+  const held = heldOf(request, scales);
+  const shownOf = (planned: PlannedEdits, saving: number) =>
+    held?.(planned, solver.runsOf(planned), saving) ?? solver.pointOf(planned);
   const assertWithin = (budget: Budget) => {
     if (!planner.canSave(savingFor(budget, scale))) throw unmet(budget, scale, planner.most.saves);
   };
   return {
-    scale,
-    prediction,
+    ...scales,
     least: scale.before - planner.most.saves,
     assertWithin,
     best(budget) {
       assertWithin(budget);
-      return pointOf(planner.best(savingFor(budget, scale)));
+      const saving = savingFor(budget, scale);
+      return shownOf(planner.best(saving), saving);
     },
-    front(points = FRONT_POINTS) {
-      const whole = planner.front(points);
-      const plans = whole ?? planner.frontAt(points);
-      return { points: plans.map(pointOf).toReversed(), isWhole: whole !== null };
+    front(most = FRONT_POINTS) {
+      const whole = planner.front(most);
+      const plans = whole ?? planner.frontAt(most);
+      const points = plans.map((planned) => shownOf(planned, planned.saves));
+      return { points: undominated(points), isWhole: whole !== null };
     },
   };
+}
+
+/** Null where no plan has both students and narrower blocks, and for a prediction that was given. */
+function heldOf(request: PlannerRequest, scales: PlanScales): HeldToRuns | null {
+  const { rules, prediction } = request;
+  const hasBoth = rules.by === 'student' && rules.allow.includes('run') && usedOffers(rules).length > 0;
+  return hasBoth && prediction === undefined ? heldToRuns(request, scales, scoreFor(request).score) : null;
 }

@@ -17,8 +17,6 @@ export {
   budgetPlanner,
   type PlanFront,
   type PlannerRequest,
-  type PlanPoint,
-  type PlanScales,
   planScales,
 } from './budget-planner.ts';
 export type { Choice, Problem, Span, Whole } from './candidates.ts';
@@ -33,8 +31,10 @@ export { type BudgetedModel, type CostScale, costScale, costScales } from './edi
 export { fitMeasured, type MeasuredPlan, measuredPlanOf } from './measured-plans.ts';
 export { whyNotUnder } from './plan-problem.ts';
 export { FREE_RULES, kindOf, PLANNED_KINDS, type PlannedKind, type PlanRules, type WidthOffer } from './plan-rules.ts';
+export type { PlanPoint, PlanScales } from './plan-solver.ts';
 export { type Prediction, predictedDamage, predictionOf } from './prediction.ts';
 export { fitPrediction, type PredictedAndMeasured, type PredictionFit } from './prediction-fit.ts';
+export { passedOverWords } from './runs-alone.ts';
 export {
   assertPlannable,
   type MeasuredModulations,

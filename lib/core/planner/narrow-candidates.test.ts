@@ -13,8 +13,9 @@ import { editableModel, editedConfig, editedModel, parseModelConfig } from '../m
 import { seededRandom } from '../random.ts';
 import { damageOf } from '../report/report-fixtures.ts';
 import { type BudgetKind, parseBudget } from './budget.ts';
-import { budgetPlanner, type PlanPoint } from './budget-planner.ts';
+import { budgetPlanner } from './budget-planner.ts';
 import { FREE_RULES, type PlanRules, type WidthOffer } from './plan-rules.ts';
+import type { PlanPoint } from './plan-solver.ts';
 import { exampleModel, reportOf } from './planner-fixtures.ts';
 import { predictionOf } from './prediction.ts';
 

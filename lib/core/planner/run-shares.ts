@@ -5,6 +5,7 @@
  */
 import type { DamageScore } from '../detection/index.ts';
 import type { RunReplacement } from '../edit/index.ts';
+import type { BlockInterval } from '../interval/index.ts';
 
 export type MeasuredRun = 'linear' | 'removed';
 export const MEASURED_RUNS: readonly MeasuredRun[] = ['linear', 'removed'];
@@ -31,4 +32,26 @@ export function measuredRunOf(score: DamageScore): MeasuredRun | null {
 /** Multiplies an output error that was measured with a linear map in place of the later blocks, or with them left out. */
 export function runShare(measured: MeasuredRun, by: RunReplacement): number {
   return SHARES[measured][by];
+}
+
+/**
+ * The output error that a student of 1,500 steps leaves where it is plugged in alone: `times · error^a · blocks^b · e^(c · place)`, with
+ * the measured error, the number of blocks that the run saves, and its middle's place from 0 at the first block to 1 at the last. Fitted
+ * to thirty runs of both sample models (docs/planner.md, `npm run study -- --parts alone`).
+ */
+const ALONE: Readonly<Record<MeasuredRun, Readonly<Record<'times' | 'error' | 'blocks' | 'place', number>>>> = {
+  linear: { times: 0.0296, error: 0.23, blocks: 0.58, place: 1.02 },
+  removed: { times: 0.0308, error: 0.31, blocks: 0.55, place: 1.02 },
+};
+
+/** `error` is the measured output error of the run, a share of the output's size; so is what is returned. */
+export function studentErrorAlone(
+  measured: MeasuredRun,
+  error: number,
+  { first, last }: BlockInterval,
+  numBlocks: number,
+): number {
+  const { times, error: a, blocks, place } = ALONE[measured];
+  const middle = (first + last) / 2 / (numBlocks - 1);
+  return times * error ** a * (last - first) ** blocks * Math.exp(place * middle);
 }
