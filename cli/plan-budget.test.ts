@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DETECTION } from '../lib/core/detection/index.ts';
-import { type Edit, modulationEdit, runEdit, runsOf } from '../lib/core/edit/index.ts';
+import { type Edit, ffnEdit, modulationEdit, runEdit, runsOf } from '../lib/core/edit/index.ts';
 import { exampleModel, reportOf } from '../lib/core/planner/planner-fixtures.ts';
+import { damageOf } from '../lib/core/report/report-fixtures.ts';
 import { parseArguments } from './arguments.ts';
 import { BUDGET_OPTIONS, budgetChooser, refuseBeforeMeasuring } from './plan-budget.ts';
 
@@ -103,6 +104,37 @@ describe('contigua plan --budget', () => {
   it('lets shared modulations be measured at any rank of the model', () => {
     for (const rank of [5, 200]) refusedBefore('params=99.9%', [modulationEdit({ rank })]);
     refusedBefore('params=1% --front', []);
+  });
+
+  it('tells where students beside narrower blocks are predicted better once only, and runs alone are taken', () => {
+    const [small, errors] = [
+      exampleModel(6),
+      new Map([
+        ['3-5', 0.05],
+        ['0-3', 0.09],
+      ]),
+    ];
+    const damage = [0, 1, 2, 3, 4].flatMap((first) =>
+      Array.from({ length: 5 - first }, (_, i) => {
+        const edit = runEdit({ first, last: first + 1 + i }, 'linear');
+        return damageOf(edit, errors.get(`${edit.first}-${edit.last}`) ?? 0.5);
+      }),
+    );
+    const offers = ['image', 'text'].map((stream) => ({ edit: ffnEdit(0, stream), outputError: 0.005 }));
+    const choose = budgetChooser(
+      argumentsOf('MODEL --report report.json --budget params=62% --allow run,ffn'),
+      'student',
+    );
+    const measured = reportOf(
+      Array.from({ length: 6 }, () => 0.1),
+      { damage },
+    );
+    const { edits, lines } = choose!(small, measured, DEFAULT_DETECTION, [], { offers });
+    expect(edits).toEqual([runEdit({ first: 0, last: 3 }, 'student')]);
+    expect(lines).toContain('predicted damage: 3.60 % (output error, linear × 0.4, squares added up)');
+    expect(lines.join('\n')).toMatch(
+      /Narrower blocks are left out: with them 2\.12 % is predicted, but more than for runs alone/,
+    );
   });
 
   it('needs a report', () => {
