@@ -121,20 +121,23 @@ describe('contigua plan --budget', () => {
       }),
     );
     const offers = ['image', 'text'].map((stream) => ({ edit: ffnEdit(0, stream), outputError: 0.005 }));
-    const choose = budgetChooser(
-      argumentsOf('MODEL --report report.json --budget params=62% --allow run,ffn'),
-      'student',
-    );
     const measured = reportOf(
       Array.from({ length: 6 }, () => 0.1),
       { damage },
     );
-    const { edits, lines } = choose!(small, measured, DEFAULT_DETECTION, [], { offers });
+    const chosenBy = (options: string) => {
+      const args = argumentsOf(`MODEL --report report.json --budget params=62% --allow run,ffn${options}`);
+      return budgetChooser(args, 'student')!(small, measured, DEFAULT_DETECTION, [], { offers });
+    };
+    const { edits, lines } = chosenBy('');
     expect(edits).toEqual([runEdit({ first: 0, last: 3 }, 'student')]);
     expect(lines).toContain('predicted damage: 3.60 % (output error, linear × 0.4, squares added up)');
     expect(lines.join('\n')).toMatch(
       /Narrower blocks are left out: with them 2\.12 % is predicted, but more than for runs alone/,
     );
+    expect(chosenBy(' --front').front).toMatch(/left out where a second prediction ranks them behind runs alone/);
+    const read = JSON.parse(chosenBy(' --front --json').front ?? '') as { best: { passedOver: number } };
+    expect(read.best.passedOver).toBeCloseTo(Math.hypot(0.4 * 0.05, 0.005, 0.005), 12);
   });
 
   it('needs a report', () => {

@@ -45,6 +45,8 @@ function rowsOf({ best, learnt }: Front, points: readonly PlanPoint[]): Row[] {
   return [...rows.values()].sort((a, b) => (a.cost ?? Number.POSITIVE_INFINITY) - (b.cost ?? Number.POSITIVE_INFINITY));
 }
 
+const LEFT_OUT = 'Plans with narrower blocks are left out where a second prediction ranks them behind runs alone.';
+
 export function frontTable(front: Front): string {
   const { planner, budget, best, by, learnt } = front;
   const { points, isWhole } = planner.front();
@@ -70,8 +72,9 @@ export function frontTable(front: Front): string {
   const note = isWhole
     ? 'No other plan costs as little and is predicted to do as little damage.'
     : 'Each is the best plan of its cost; further ones lie between them.';
+  const left = points.some(({ passedOver }) => passedOver !== null) ? `\n${LEFT_OUT}` : '';
   const marks = `${best === null ? '' : '* the best plan within the budget. '}${learnt ? 'o measured. ' : ''}`;
-  return `${lines.join('\n')}\n\n${marks}${note}\nPredicted damage: ${prediction.label}.\n`;
+  return `${lines.join('\n')}\n\n${marks}${note}${left}\nPredicted damage: ${prediction.label}.\n`;
 }
 
 function errorWords({ fit }: Learnt, damage: number, measured: KnownPlan | null): string {
@@ -88,6 +91,7 @@ export function frontJson(front: Front): string {
     cost: point.cost,
     predictedDamage: point.damage,
     ...(point.bounds ? { bounds: point.bounds } : {}),
+    ...(point.passedOver === null ? {} : { passedOver: point.passedOver }),
     ...(learnt ? { correctedError: learnt.fit.correct?.(point.damage) ?? null } : {}),
   });
   const { before } = planner.scale;

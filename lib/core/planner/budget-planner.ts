@@ -13,7 +13,10 @@ import { errorBeside, type Prediction, predictionOf } from './prediction.ts';
 import { type HeldToRuns, heldToRuns } from './runs-alone.ts';
 
 export interface PlanFront {
-  /** By ascending cost. No other plan costs as little and is predicted to do as little damage. */
+  /**
+   * By ascending cost. No other plan costs as little and is predicted to do as little damage, but for those that give way to runs alone
+   * (`heldToRuns`).
+   */
   readonly points: readonly PlanPoint[];
   /** All such plans are in it; otherwise the corners of its convex hull are, the widest gaps first. */
   readonly isWhole: boolean;
