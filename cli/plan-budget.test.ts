@@ -133,7 +133,7 @@ describe('contigua plan --budget', () => {
     expect(edits).toEqual([runEdit({ first: 0, last: 3 }, 'student')]);
     expect(lines).toContain('predicted damage: 3.60 % (output error, linear × 0.4, squares added up)');
     expect(lines.join('\n')).toMatch(
-      /Narrower blocks are left out: with them 2\.12 % is predicted, but more than for runs alone/,
+      /Narrower blocks are left out\. With them, 2\.12 % is predicted\. .* ranks that plan behind runs alone\./,
     );
     expect(chosenBy(' --front').front).toMatch(/left out where a second prediction ranks them behind runs alone/);
     const read = JSON.parse(chosenBy(' --front --json').front ?? '') as { best: { passedOver: number } };

@@ -8,6 +8,7 @@ import { tokensOf } from '../lib/core/plan/index.ts';
 import {
   amountWords,
   assertPlannable,
+  type BestPlan,
   type Budget,
   type BudgetPlanner,
   budgetPlanner,
@@ -140,7 +141,7 @@ export function refuseBeforeMeasuring(
 }
 
 /** A front does not depend on the budget: one that cannot be met is told beside it. */
-function bestOrWhy(planner: BudgetPlanner, budget: Budget): [PlanPoint | null, string | null] {
+function bestOrWhy(planner: BudgetPlanner, budget: Budget): [BestPlan | null, string | null] {
   try {
     return [planner.best(budget), null];
   } catch (thrown) {
@@ -208,7 +209,7 @@ const NAMES = {
   memory: 'memory',
 } as const;
 
-function budgetLines({ prediction, scale }: BudgetPlanner, point: PlanPoint, costs: readonly ShownCost[]): string[] {
+function budgetLines({ prediction, scale }: BudgetPlanner, point: BestPlan, costs: readonly ShownCost[]): string[] {
   const { passedOver } = point;
   return [
     ...costs.map(({ name, before, after }) => `${name}: ${before} → ${after}`),

@@ -1,7 +1,14 @@
 /** `contigua plan --budget --front`: all plans that no other one beats, and those that were measured, as a table or for programs. */
 import { compareEdits, type EditSet, formatEditParam, type RunReplacement, runsOf } from '../lib/core/edit/index.ts';
 import { removedCount } from '../lib/core/interval/index.ts';
-import { amountWords, type Budget, type BudgetPlanner, choiceKey, type PlanPoint } from '../lib/core/planner/index.ts';
+import {
+  amountWords,
+  type BestPlan,
+  type Budget,
+  type BudgetPlanner,
+  choiceKey,
+  type PlanPoint,
+} from '../lib/core/planner/index.ts';
 import { rangedDamage } from './damage-words.ts';
 import type { KnownPlan, Learnt } from './measured-plans.ts';
 import { percentText } from './percent-text.ts';
@@ -10,7 +17,7 @@ export interface Front {
   readonly planner: BudgetPlanner;
   readonly budget: Budget;
   /** Null where the budget cannot be met. */
-  readonly best: PlanPoint | null;
+  readonly best: BestPlan | null;
   readonly by: RunReplacement;
   /** Null where no measured plan was given. */
   readonly learnt: Learnt | null;
@@ -49,7 +56,7 @@ const LEFT_OUT = 'Plans with narrower blocks are left out where a second predict
 
 export function frontTable(front: Front): string {
   const { planner, budget, best, by, learnt } = front;
-  const { points, isWhole } = planner.front();
+  const { points, isWhole, leavesOut } = planner.front();
   const { scale, prediction } = planner;
   const rows = rowsOf(front, points).map(({ edits, cost, damage, bounds, isBest, measured }) => [
     `${isBest ? '*' : ''}${measured ? 'o' : ''}`,
@@ -72,7 +79,7 @@ export function frontTable(front: Front): string {
   const note = isWhole
     ? 'No other plan costs as little and is predicted to do as little damage.'
     : 'Each is the best plan of its cost; further ones lie between them.';
-  const left = points.some(({ passedOver }) => passedOver !== null) ? `\n${LEFT_OUT}` : '';
+  const left = leavesOut ? `\n${LEFT_OUT}` : '';
   const marks = `${best === null ? '' : '* the best plan within the budget. '}${learnt ? 'o measured. ' : ''}`;
   return `${lines.join('\n')}\n\n${marks}${note}${left}\nPredicted damage: ${prediction.label}.\n`;
 }
@@ -84,14 +91,13 @@ function errorWords({ fit }: Learnt, damage: number, measured: KnownPlan | null)
 
 export function frontJson(front: Front): string {
   const { planner, budget, best, by, learnt } = front;
-  const { points, isWhole } = planner.front();
+  const { points, isWhole, leavesOut } = planner.front();
   const shown = (point: PlanPoint) => ({
     intervals: formatEditParam(editsOf(point), by),
     blocksRemoved: removedCount(point.edits),
     cost: point.cost,
     predictedDamage: point.damage,
     ...(point.bounds ? { bounds: point.bounds } : {}),
-    ...(point.passedOver === null ? {} : { passedOver: point.passedOver }),
     ...(learnt ? { correctedError: learnt.fit.correct?.(point.damage) ?? null } : {}),
   });
   const { before } = planner.scale;
@@ -105,7 +111,7 @@ export function frontJson(front: Front): string {
       ? { correction: correctionOf(learnt), measured: learnt.plans.map((plan) => measuredJson(plan, by)) }
       : {}),
   };
-  return `${JSON.stringify({ ...whole, best: best && shown(best), isWhole, front: points.map(shown) }, null, 2)}\n`;
+  return `${JSON.stringify({ ...whole, best: best && { ...shown(best), ...(best.passedOver === null ? {} : { passedOver: best.passedOver }) }, isWhole, leavesOut, front: points.map(shown) }, null, 2)}\n`;
 }
 
 const correctionOf = ({ plans, fit: { factor, correlation } }: Learnt) => ({

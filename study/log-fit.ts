@@ -1,14 +1,15 @@
 /** Least squares of logarithms by Levenberg and Marquardt, with differences for derivatives: models of a few weights. Pure. */
 
-/** Weights that make log `of(one, weights)` closest to log `one.error`, from `start` on; a small ridge keeps those near it that nothing determines. */
+/** Weights that make log `of(one, weights)` closest to log `one.error`, from `start` on; a ridge keeps those near it that nothing determines. */
 export function fittedTo<T extends { readonly error: number }>(
   data: readonly T[],
   start: readonly number[],
   of: (one: T, weights: readonly number[]) => number,
+  ridge = 0.1,
 ): number[] {
   const rest = (weights: readonly number[]) => [
     ...data.map((one) => Math.log(Math.max(of(one, weights), TINY)) - Math.log(one.error)),
-    ...weights.map((weight, i) => RIDGE * (weight - start[i]!)),
+    ...weights.map((weight, i) => ridge * (weight - start[i]!)),
   ];
   let weights = [...start];
   let residuals = rest(weights);
@@ -28,7 +29,6 @@ export function fittedTo<T extends { readonly error: number }>(
 }
 
 const TINY = 1e-12;
-const RIDGE = 0.1;
 const STEPS = 60;
 const DELTA = 1e-5;
 

@@ -49,7 +49,7 @@ const TRIALS = ['recipes', 'given', 'quality'];
 const { values } = parseArgs({
   options: {
     folder: { type: 'string', default: '.contigua/study' },
-    /** Published results, a file per model, which are not measured again; "" for none. */
+    /** Published results, a file per model, which are not measured again on the engine that they are of; "" for none. */
     published: { type: 'string', default: 'study/published' },
     models: { type: 'string', default: 'shapes-mmdit,shapes-flux' },
     engine: { type: 'string', default: 'auto' },
@@ -160,11 +160,13 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
   if (part === 'alone') {
     const distil = { ...SETTINGS.distil, seed: SETTINGS.seeds[0] ?? 0 };
     alone.set(name, await studentsAlone(sample, report, distil));
+    const isOfTwo = [...alone.values()].filter((rows) => rows.length > 0).length > 1;
     await writeTables(join(values.docs, 'planner.md'), {
       [`${name} alone`]: aloneTable(alone.get(name) ?? []),
       // Formulas are held against another model's runs.
-      ...(alone.size > 1 && { 'students alone': formulaTable(alone) }),
+      ...(isOfTwo && { 'students alone': formulaTable(alone) }),
     });
+    if (!isOfTwo) console.error('The table of formulas needs runs of two models: it is left as it is.');
     return;
   }
   const study = new Study(sample, report, await bestOf(sample, report), settings, chosen);

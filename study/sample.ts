@@ -43,7 +43,7 @@ export interface SampleOptions {
   readonly model: string;
   /** Where results, students and cached states are kept: one folder per model. */
   readonly folder: string;
-  /** A file of results that are not measured again; it may be missing. */
+  /** A file of results on `PUBLISHED_ENGINE`, which are not measured again there; it may be missing. */
   readonly published?: string;
   readonly engine: WantedEngine;
   readonly threads: number;
@@ -82,6 +82,8 @@ export interface Drawn {
 }
 
 /** Held-out captions and their noise: the same for every arm and seed, so that differences are the arms'. */
+/** Of the results in `study/published`. */
+const PUBLISHED_ENGINE = 'tensorflow';
 const CAPTION_SEED = 11;
 const MEASURED_SAMPLES = 128;
 /** Noise levels at (i + ½) / 8, as the calibration of the samples has them. */
@@ -110,7 +112,12 @@ export class Sample {
     const model = await openModel({ files, name: options.model.replace(/.*\//, '') });
     const transformer = await openTransformer(model.config, model.checkpoint);
     const batches = await batchesFor(model, { kind: 'shapes' }, { batch: 16, seed: 0 });
-    const ledger = await Ledger.open(join(options.folder, 'results.jsonl'), options);
+    const { published, onlyReads } = options;
+    const isPublishedOn = published !== undefined && engine.name === PUBLISHED_ENGINE;
+    const ledger = await Ledger.open(join(options.folder, 'results.jsonl'), {
+      ...(onlyReads !== undefined && { onlyReads }),
+      ...(isPublishedOn && { published }),
+    });
     return new Sample(options, ledger, engine, model, transformer, batches.heldOut(MEASURED_SAMPLES));
   }
 

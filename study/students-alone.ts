@@ -102,6 +102,7 @@ export const FORMULAS: readonly Formula[] = [
   { name: 'a share of the error without the blocks', terms: () => [], fixed: removedLog },
   { name: 'linear map’s error · eᵖˡᵃᶜᵉ', terms: ({ place }) => [place], fixed: linearLog },
   { name: 'blocks out', terms: (row) => [blocksLog(row)] },
+  { name: 'eᵖˡᵃᶜᵉ', terms: ({ place }) => [place] },
   { name: 'blocks out, eᵖˡᵃᶜᵉ', terms: (row) => [blocksLog(row), row.place] },
   {
     name: 'linear map’s error, blocks out, eᵖˡᵃᶜᵉ',
@@ -128,7 +129,8 @@ export function fittedFormula(
     terms(row, weighting).reduce((sum, term, i) => sum + term * (weights[i] ?? 0), constant + fixed(row, weighting));
   const data = rows.map((row) => ({ row, error: row.student[weighting] }));
   const start = [-1, ...terms(rows[0]!, weighting).map(() => 0.5)];
-  const weights = fittedTo(data, start, ({ row }, tried) => Math.exp(logOf(row, tried)));
+  // The runs determine every weight.
+  const weights = fittedTo(data, start, ({ row }, tried) => Math.exp(logOf(row, tried)), 0);
   return {
     weights,
     offBy(others) {

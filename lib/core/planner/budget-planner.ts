@@ -1,25 +1,36 @@
-/**
- * The best plans of a model under budgets of one kind: what the terminal and the page ask. Joins costs, predicted damages
- * and rules to a problem, and gives plans back as edits.
- */
+/** The best plans of a model under budgets of one kind: what the terminal and the page ask. */
 import { type DamageScore, type DetectionSettings, leastScore, type UsableScore } from '../detection/index.ts';
 import { type RunReplacement, runsOf } from '../edit/index.ts';
-import type { PlannedEdits } from './best-plan.ts';
 import type { Budget } from './budget.ts';
 import { costScale, savingFor, unmet } from './edit-costs.ts';
 import { usedOffers } from './narrow-candidates.ts';
-import { type PlanPoint, type PlanScales, type SolverRequest, solverFor, undominated } from './plan-solver.ts';
+import {
+  type PlanPoint,
+  type PlanScales,
+  type PlanSolver,
+  type SolverRequest,
+  solverFor,
+  undominated,
+} from './plan-solver.ts';
 import { errorBeside, type Prediction, predictionOf } from './prediction.ts';
-import { type HeldToRuns, heldToRuns } from './runs-alone.ts';
+import { ROUNDING } from './relaxation.ts';
+import { type RunsAlone, runsAlone } from './runs-alone.ts';
 
 export interface PlanFront {
   /**
    * By ascending cost. No other plan costs as little and is predicted to do as little damage, but for those that give way to runs alone
-   * (`heldToRuns`).
+   * (`runsAlone`).
    */
   readonly points: readonly PlanPoint[];
   /** All such plans are in it; otherwise the corners of its convex hull are, the widest gaps first. */
   readonly isWhole: boolean;
+  /** Whether a plan with narrower blocks has given way. */
+  readonly leavesOut: boolean;
+}
+
+export interface BestPlan extends PlanPoint {
+  /** What a plan that gave way to this one is predicted to do; null where none has. */
+  readonly passedOver: number | null;
 }
 
 export interface BudgetPlanner extends PlanScales {
@@ -28,8 +39,8 @@ export interface BudgetPlanner extends PlanScales {
   /** Throws `plan-invalid` for a budget that cannot be met, and says what the least is that can. */
   assertWithin(budget: Budget): void;
   /** Throws what `assertWithin` throws. */
-  best(budget: Budget): PlanPoint;
-  /** Of at most so many points. */
+  best(budget: Budget): BestPlan;
+  /** Of at most so many points of each kind of plan. */
   front(most?: number): PlanFront;
 }
 
@@ -81,35 +92,57 @@ export function planScales(request: PlannerRequest): PlanScales {
 export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const scales = planScales(request);
   const { scale } = scales;
-  const solver = solverFor(request, scales);
-  const { planner } = solver;
-  const held = heldOf(request, scales);
-  const shownOf = (planned: PlannedEdits, saving: number) =>
-    held?.(planned, solver.runsOf(planned), saving) ?? solver.pointOf(planned);
+  const all = solverFor(request, scales);
+  const alone = aloneBeside(request, scales, all);
+  const front = (most: number) => (alone ? standingFront(all, alone, most) : wholeFront(all, most));
   const assertWithin = (budget: Budget) => {
-    if (!planner.canSave(savingFor(budget, scale))) throw unmet(budget, scale, planner.most.saves);
+    if (!all.planner.canSave(savingFor(budget, scale))) throw unmet(budget, scale, all.planner.most.saves);
   };
   return {
     ...scales,
-    least: scale.before - planner.most.saves,
+    least: scale.before - all.planner.most.saves,
     assertWithin,
     best(budget) {
       assertWithin(budget);
       const saving = savingFor(budget, scale);
-      return shownOf(planner.best(saving), saving);
+      const planned = all.planner.best(saving);
+      const found = all.pointOf(planned);
+      if (!alone || alone.stands(planned, found)) return { ...found, passedOver: null };
+      const limit = scale.before - saving + ROUNDING * scale.before;
+      const others = front(FRONT_POINTS).points.filter(({ cost }) => cost <= limit);
+      const runs = alone.solver.pointOf(alone.solver.planner.best(saving));
+      const best = others.reduce((least, one) => (one.damage < least.damage ? one : least), runs);
+      return { ...best, passedOver: found.damage };
     },
-    front(most = FRONT_POINTS) {
-      const whole = planner.front(most);
-      const plans = whole ?? planner.frontAt(most);
-      const points = plans.map((planned) => shownOf(planned, planned.saves));
-      return { points: undominated(points), isWhole: whole !== null };
-    },
+    front: (most = FRONT_POINTS) => front(most),
   };
 }
 
-/** Null where no plan has both students and narrower blocks, and for a prediction that was given. */
-function heldOf(request: PlannerRequest, scales: PlanScales): HeldToRuns | null {
+function wholeFront({ planner, pointOf }: PlanSolver, most: number): PlanFront {
+  const whole = planner.front(most);
+  const plans = whole ?? planner.frontAt(most);
+  return { points: plans.map(pointOf).toReversed(), isWhole: whole !== null, leavesOut: false };
+}
+
+/** Plans of all kinds that stand, and those of runs alone, as far as none beats another. */
+function standingFront(all: PlanSolver, alone: RunsAlone, most: number): PlanFront {
+  const whole = all.planner.front(most);
+  const plans = whole ?? all.planner.frontAt(most);
+  const points = plans.map((planned) => ({ planned, point: all.pointOf(planned) }));
+  const standing = points.filter(({ planned, point }) => alone.stands(planned, point)).map(({ point }) => point);
+  if (standing.length === points.length) return wholeFront(all, most);
+  const runs = wholeFront(alone.solver, most);
+  return {
+    points: undominated([...standing, ...runs.points]),
+    isWhole: whole !== null && runs.isWhole,
+    leavesOut: true,
+  };
+}
+
+/** Null where no plan has both students and narrower blocks that were not chosen, and for a prediction that was given. */
+function aloneBeside(request: PlannerRequest, scales: PlanScales, { hasRuns }: PlanSolver): RunsAlone | null {
   const { rules, prediction } = request;
-  const hasBoth = rules.by === 'student' && rules.allow.includes('run') && usedOffers(rules).length > 0;
-  return hasBoth && prediction === undefined ? heldToRuns(request, scales, scoreFor(request).score) : null;
+  const hasBoth = hasRuns && rules.allow.includes('run') && rules.allow.some((kind) => kind !== 'run');
+  if (rules.by !== 'student' || !hasBoth || prediction !== undefined) return null;
+  return runsAlone(request, scales, scoreFor(request).score);
 }

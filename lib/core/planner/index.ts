@@ -13,6 +13,7 @@ export {
   takesDtype,
 } from './budget.ts';
 export {
+  type BestPlan,
   type BudgetPlanner,
   budgetPlanner,
   type PlanFront,

@@ -33,6 +33,8 @@ import { assertPlannable, notPlannable } from './width-offers.ts';
 
 export interface PlanProblem {
   readonly problem: Problem;
+  /** Whether runs are among the candidates. */
+  readonly hasRuns: boolean;
   /** The runs behind the ids of a plan, in order of depth. */
   editsOf(ids: readonly string[]): RunSet;
   /** The edits that make blocks narrower. */
@@ -92,6 +94,7 @@ export function planProblem(
       wholes: narrow.wholes,
       chosen: rules.chosen.map(editKey),
     },
+    hasRuns: known.size > 0,
     editsOf: (ids) =>
       runSetOf(
         ids.flatMap((id) => known.get(id) ?? []),

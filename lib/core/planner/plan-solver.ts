@@ -18,11 +18,6 @@ export interface PlanPoint {
   /** What the prediction says of all edits together. */
   readonly damage: number;
   readonly bounds: Bounds | null;
-  /**
-   * Of a plan of runs alone that takes the place of one with narrower blocks (`heldToRuns`): what that one is predicted to do. Null for
-   * every other plan.
-   */
-  readonly passedOver: number | null;
 }
 
 /** How costs and damages of plans are told. */
@@ -43,7 +38,8 @@ export interface SolverRequest {
 export interface PlanSolver {
   readonly planner: Planner;
   pointOf(planned: PlannedEdits): PlanPoint;
-  runsOf(planned: PlannedEdits): RunSet;
+  /** Whether a plan may hold a run. */
+  readonly hasRuns: boolean;
 }
 
 /** Throws what `planProblem` and `Planner` throw. */
@@ -51,22 +47,21 @@ export function solverFor(
   { model, report, file, rules }: SolverRequest,
   { scale, prediction }: PlanScales,
 ): PlanSolver {
-  const { problem, editsOf, widthOf, boundsOf } = planProblem(model, report, scale, prediction, rules, file);
+  const { problem, hasRuns, editsOf, widthOf, boundsOf } = planProblem(model, report, scale, prediction, rules, file);
   return {
     planner: new Planner(problem),
-    runsOf: ({ ids }) => editsOf(ids),
+    hasRuns,
     pointOf({ ids, saves, damage }) {
       const [edits, width] = [editsOf(ids), widthOf(ids)];
       return {
         ...{ edits, width, cost: scale.before - saves, damage: prediction.totalOf(damage) },
         bounds: prediction.boundsOf(edits, boundsOf(ids)),
-        passedOver: null,
       };
     },
   };
 }
 
-/** By ascending cost, without those that a plan which costs no more is predicted to equal or to beat. */
+/** By ascending cost and descending damage, without those that a plan which costs no more is predicted to equal or to beat. */
 export function undominated(points: readonly PlanPoint[]): PlanPoint[] {
   let least = Number.POSITIVE_INFINITY;
   return points

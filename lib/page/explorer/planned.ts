@@ -10,7 +10,7 @@ import {
 } from '@/lib/core/planner/index.ts';
 import { type PlanAnswer, type PlanSubject, requestOf } from './plan-subject.ts';
 
-const NOTHING: PlanFront = { points: [], isWhole: true };
+const NOTHING: PlanFront = { points: [], isWhole: true, leavesOut: false };
 
 /** What is solved once for all budgets of one kind. */
 export interface Solved {
