@@ -37,11 +37,12 @@ export function runShare(measured: MeasuredRun, by: RunReplacement): number {
 /**
  * The output error that a student of 1,500 steps leaves where it is plugged in alone: `times · error^a · blocks^b · e^(c · place)`, with
  * the measured error, the number of blocks that the run saves, and its middle's place from 0 at the first block to 1 at the last. Fitted
- * to thirty runs of both sample models (docs/planner.md, `npm run study -- --parts alone`).
+ * to errors weighted to early timesteps of thirty runs of two and of four blocks of both sample models (docs/planner.md,
+ * `npm run study -- --parts alone`); unweighted ones follow nearly the same formula.
  */
 const ALONE: Readonly<Record<MeasuredRun, Readonly<Record<'times' | 'error' | 'blocks' | 'place', number>>>> = {
-  linear: { times: 0.0296, error: 0.23, blocks: 0.58, place: 1.02 },
-  removed: { times: 0.0308, error: 0.31, blocks: 0.55, place: 1.02 },
+  linear: { times: Math.exp(-3.57), error: 0.21, blocks: 0.59, place: 1.03 },
+  removed: { times: Math.exp(-3.52), error: 0.29, blocks: 0.56, place: 1.03 },
 };
 
 /** `error` is the measured output error of the run, a share of the output's size; so is what is returned. */

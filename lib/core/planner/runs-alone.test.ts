@@ -42,7 +42,7 @@ function randomCase(seed: number) {
     edits.reduce((sum, run) => {
       const error = damageScore(report, run, 'linear', DEFAULT_DETECTION) ?? Number.NaN;
       const place = (run.first + run.last) / 2 / (BLOCKS - 1);
-      return sum + (0.0296 * error ** 0.23 * (run.last - run.first) ** 0.58 * Math.exp(1.02 * place)) ** 2;
+      return sum + (Math.exp(-3.57 + 1.03 * place) * error ** 0.21 * (run.last - run.first) ** 0.59) ** 2;
     }, 0);
   return { offers, plannerOf, ofStudents };
 }
