@@ -50,7 +50,10 @@ class LongestFirst extends BaseSequencer {
 }
 
 const ALL = '{app,bench,components,deploy,lib,study,workers,cli,scripts}/**/*.test.{ts,tsx}';
-/** Tests that leave nothing behind in the modules that they import: their files share them, which halves the time that these take. */
+/**
+ * Files that share the modules that they import, which halves the time that they take: each test starts the engine that it needs, and
+ * mocks nothing.
+ */
 const SHARING =
   'lib/core/{checkpoint,detection,edit,export,folder,interval,model,modulation,plan,report,run,sampling,shapes,states,tensor,trace}/**/*.test.ts';
 

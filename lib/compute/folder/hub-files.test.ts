@@ -17,6 +17,7 @@ const files = new Map([
   ['model_index.json', servedBytes(new TextEncoder().encode('{}'))],
   ['quantised/deep/er.json', servedBytes(new TextEncoder().encode('{}'))],
   ['quantised/config.json', servedBytes(tiny.files['config.json']!)],
+  ['quantised/small.json', servedBytes(tiny.files['config.json']!)],
   ['quantised/whole.safetensors', servedBytes(tiny.files['diffusion_pytorch_model.safetensors']!)],
   ['quantised/other.safetensors', servedBytes(tiny.files['diffusion_pytorch_model.safetensors']!)],
   ...Object.entries(tiny.files).map(([path, bytes]) => [`transformer/${path}`, servedBytes(bytes)] as const),
@@ -41,6 +42,7 @@ describe('a repository of Hugging Face', () => {
       'model_index.json',
       'quantised/config.json',
       'quantised/other.safetensors',
+      'quantised/small.json',
       'quantised/whole.safetensors',
       'transformer/config.json',
       'transformer/diffusion_pytorch_model.safetensors',
@@ -60,6 +62,8 @@ describe('a repository of Hugging Face', () => {
   it('may be a config.json alone, which is counted without weights', async () => {
     const opened = await sources().openFolder(`hf:${REPO}/quantised/config.json`);
     expect(opened.map(({ path }) => path)).toEqual(['config.json']);
+    const named = await sources().openFolder(`hf:${REPO}/quantised/small.json`);
+    expect(named.map(({ path }) => path)).toEqual(['small.json']);
     const summary = await configAlone({ files: opened, name: 'm' });
     expect(summary).toMatchObject({ configAlone: true, family: 'qwen-image', numBlocks: 2 });
     await expect(sources().openFolder(`hf:${REPO}/model_index.json`)).rejects.toThrow(

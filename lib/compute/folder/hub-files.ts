@@ -125,14 +125,17 @@ export function hubFiles(settings: HubSettings, host: HttpHost & { readonly page
     pin,
     async openFolder(given) {
       const { path } = given;
-      const isFile = fileKindOf(path) !== null;
+      const kind = fileKindOf(path);
+      const isFile = kind !== null;
       const address = await pin(given);
       const folder = isFile ? path.slice(0, Math.max(path.lastIndexOf('/'), 0)) : path;
       const start = folder === '' ? '' : `${folder}/`;
       const files = (await listed(address, folder, !isFile)).filter(
         (file) => file.path.startsWith(start) && file.path.slice(start.length).split('/').length <= MAX_DEPTH,
       );
-      const chosen = isFile ? files.filter((file) => file.path === path || file.path === `${start}${CONFIG}`) : files;
+      const isWanted = (file: Listed) =>
+        file.path === path || (kind === 'weights' && file.path === `${start}${CONFIG}`);
+      const chosen = isFile ? files.filter(isWanted) : files;
       if (isFile && !chosen.some((file) => file.path === path)) throw absent(`hf:${address.repo}/${path}`);
       return await Promise.all(chosen.map((file) => open(address, file, file.path.slice(start.length))));
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NamedBlob } from '../checkpoint/index.ts';
 import { ContiguaError } from '../errors.ts';
-import { locateModel } from './model-files.ts';
+import { fileKindOf, locateModel } from './model-files.ts';
 
 const filesAt = (...paths: string[]): NamedBlob[] => paths.map((path) => ({ path, blob: new Blob(['x']) }));
 const WEIGHTS = 'diffusion_pytorch_model.safetensors';
@@ -141,4 +141,24 @@ describe('finding the parts of a model', () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
   });
+});
+
+describe('the name at the end of an address', () => {
+  it.each([
+    ['model/whole.safetensors', 'weights'],
+    ['model/whole.gguf', 'weights'],
+    ['config.json', 'config'],
+    ['configs/reindex.json', 'config'],
+    ['model/transformer', null],
+    ['notes.txt', null],
+  ])('%s says %s', (path, kind) => {
+    expect(fileKindOf(path)).toBe(kind);
+  });
+
+  it.each(['model_index.json', `transformer/${WEIGHTS}.index.json`, `${WEIGHTS}.index.fp16.json`])(
+    '%s is refused',
+    (path) => {
+      expect(() => fileKindOf(path)).toThrow(new RegExp(`^${path}: This is an index, not a model`));
+    },
+  );
 });

@@ -27,6 +27,8 @@ export interface ModelFiles {
 const CONFIG = 'config.json';
 const OTHER_FORMATS = /\.(bin|pt|pth|ckpt|onnx|msgpack|h5)$/i;
 const WEIGHTS_OR_INDEX = /\.(gguf|safetensors(\.index(\.[\w-]+)?\.json)?)$/;
+/** Of shards, of a variant of them, and of a pipeline (`model_index.json`). */
+const INDEX = /(^|[./_])index(\.[\w-]+)?\.json$/;
 /** What may be named as a model, and how. */
 export const FILE_OR_FOLDER = `a folder, a file of weights (${WEIGHT_EXTENSIONS.join(' or ')}), or a config.json`;
 export const FOLDER_HINT = 'Name the model folder, its `transformer` folder, or one file of a whole transformer.';
@@ -34,13 +36,13 @@ const HINT =
   'Pick the `transformer` folder of a diffusers model, with config.json and its .safetensors files, or one .safetensors or .gguf file of a whole transformer.';
 
 /**
- * What an address that ends in a known file name means; null for a folder. A .json by any name is read as a config.json. Throws
+ * What an address means by the name that it ends in; null for a folder and for names of other files. A .json by any name is read as a config.json. Throws
  * `checkpoint-incomplete` for the index of a pipeline or of shards.
  */
 export function fileKindOf(path: string): 'weights' | 'config' | null {
   if (holdsWeights(path)) return 'weights';
   if (!path.endsWith('.json')) return null;
-  if (!path.endsWith('index.json')) return 'config';
+  if (!INDEX.test(path)) return 'config';
   throw new ContiguaError('checkpoint-incomplete', 'This is an index, not a model', {
     file: path,
     expected: FILE_OR_FOLDER,
