@@ -75,14 +75,20 @@ test('its link opens it again with the choice, and its config says what stays of
   });
 });
 
-test('one interval of each stack is distilled, its students are plugged in, and the smaller model is taken away', async ({
+test('one interval of each stack and narrower blocks are distilled, plugged in, and taken away as a smaller model', async ({
   page,
   request,
 }) => {
-  test.setTimeout(TRAINING_MS + 120_000);
+  test.setTimeout(2 * TRAINING_MS + 120_000);
   await hostIsUp(request);
-  await startRun(page, { model: DIGITS, cut: '2-3.10-12', steps: 4, name: 'Both stacks' });
-  await runIsDone(page, 2);
+  await startRun(page, { model: DIGITS, cut: '2-3.10-12.f1-image.f1-text.t4-6', steps: 4, name: 'Both stacks' });
+  await runIsDone(page, 5, 2 * TRAINING_MS);
+  for (const name of ['Feed-forward 1, image', 'Feed-forward 1, text', 'Text group 4 to 6']) {
+    const job = panel(page, 'Intervals').getByRole('listitem', { name, exact: true });
+    await expect(job.getByRole('progressbar')).toHaveAttribute('aria-valuenow', '100');
+    await expect(job.getByRole('alert')).toHaveCount(0);
+    await expect(page.getByRole('switch', { name: `Plug in ${name}`, exact: true })).toBeChecked();
+  }
   await expect(interval(page, 2, 3).getByText(/started from block 2/)).toBeVisible();
   await expect(interval(page, 10, 12).getByText(/started from block 10/)).toBeVisible();
   for (const [first, last] of [
@@ -98,6 +104,8 @@ test('one interval of each stack is distilled, its students are plugged in, and 
 
   await page.getByRole('button', { name: 'Download', exact: true }).click();
   const menu = page.getByRole('dialog', { name: 'Download', exact: true });
+  // No class of diffusers reads narrower blocks of this family.
+  await expect(menu).toContainText(/Contigua alone/);
   const address = (await menu.getByRole('link', { name: 'Student model' }).getAttribute('href')) ?? '';
   const model = await (await request.get(address)).body();
   expect(model.subarray(0, 2).toString()).toBe('PK');

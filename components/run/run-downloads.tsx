@@ -4,7 +4,7 @@ import { DownloadIcon } from '@/components/ui/icons';
 import { Popover } from '@/components/ui/popover';
 import { EXPORTERS } from '@/lib/core/export/index.ts';
 import { bytesWords } from '@/lib/page/browser/number-words.ts';
-import { pluggedWords, presentSubset, subsetWords } from '@/lib/page/run/plugged.ts';
+import { pluggedWords, presentSubset, readerWords, subsetWords } from '@/lib/page/run/plugged.ts';
 import { fileAddress, modelAddress } from '@/lib/page/run/run-files.ts';
 import { jobTitle } from '@/lib/page/run/run-progress.ts';
 import { useRun } from './run-context';
@@ -16,6 +16,7 @@ export function RunDownloads() {
   if (!view) return null;
   const trained = view.jobs.filter(({ state }) => state === 'done');
   const subset = presentSubset(view, choice);
+  const reader = readerWords(view, subset);
   return (
     <Popover
       name="Download"
@@ -35,6 +36,7 @@ export function RunDownloads() {
         The model as it is plugged now ({subsetWords(subset)}
         {subset.fineTuned ? '' : `: ${pluggedWords(view, subset)}`}), with its model card.
       </p>
+      {reader ? <p className="mt-1 text-xs text-muted">{reader}</p> : null}
       {EXPORTERS.map(({ name, label }) => (
         <FileLink
           key={name}

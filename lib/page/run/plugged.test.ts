@@ -15,6 +15,7 @@ import {
   choiceOf,
   pluggedWords,
   presentSubset,
+  readerWords,
   readPlugged,
   savedBy,
   subsetCost,
@@ -113,6 +114,16 @@ describe('what is plugged in', () => {
       expect(fewestParameters(mixed)).toBe(all.parameters);
     });
 
+    it('says what reads the model, or why it cannot be written', () => {
+      const wordsOf = (...plugged: string[]) => readerWords(mixed, { plugged, fineTuned: false });
+      expect(wordsOf('3-4')).toBeNull();
+      expect(wordsOf('t7-9')).toMatch(/^PPCL's QwenImageTransformer2DModel reads it/);
+      expect(wordsOf('3-4', 'modulations')).toMatch(
+        /^Contigua alone reads it: blocks share their modulation \(shared_mod/,
+      );
+      expect(wordsOf('f12-image')).toMatch(/block 12 has one of each/);
+    });
+
     it('is not told by a run of an earlier version, which holds no config, and of its students is', () => {
       const { described: _, ...without } = model;
       const earlier = runView({ ...mixed, model: { ...without, costs: view.model.costs } });
@@ -121,6 +132,7 @@ describe('what is plugged in', () => {
         parameters: null,
         flopsPerForward: null,
       });
+      expect(readerWords(earlier, { plugged: ['t7-9'], fineTuned: false })).toBeNull();
       expect(savedBy(earlier, 'f12-image')).toBeNull();
       expect(savedBy(earlier, '3-4')).toBe(view.model.costs.blockParameters[0]);
       expect(fewestParameters(earlier)).toBe(parameters - view.model.costs.blockParameters[0]!);

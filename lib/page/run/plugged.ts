@@ -4,7 +4,7 @@
  */
 import { compareEdits, type Edit } from '@/lib/core/edit/index.ts';
 import { removedCount, sumOverRemoved } from '@/lib/core/interval/index.ts';
-import { editedModel, type ModelConfig, parseModelConfig } from '@/lib/core/model/config-index.ts';
+import { editedModel, editedReader, type ModelConfig, parseModelConfig } from '@/lib/core/model/config-index.ts';
 import {
   apartFrom,
   type DescribedModel,
@@ -104,11 +104,9 @@ export interface SubsetCost {
 }
 
 /** Each plugged student stands for its whole interval: the others of its blocks go. Maps and modulations make blocks narrower. */
-export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { plugged }: Subset): SubsetCost {
+export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, subset: Subset): SubsetCost {
   const { blockParameters, flopsPerForward, flopsPerBlock, parametersAtEnd, flopsAtEnd } = model.costs;
-  const chosen = jobs.filter(({ key }) => plugged.includes(key));
-  const edits = chosen.flatMap(({ edit }) => (edit ? [edit] : []));
-  const narrow = chosen.flatMap((job) => job.narrow ?? []);
+  const { edits, narrow } = pluggedEdits(jobs, subset);
   const blocks = model.numBlocks - removedCount(edits);
   if (narrow.length > 0) return { blocks, ...narrowedCost(model, [...edits, ...narrow]) };
   return {
@@ -116,6 +114,23 @@ export function subsetCost({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, { p
     parameters: model.parameters - sumOverRemoved(edits, blockParameters, parametersAtEnd),
     flopsPerForward: flopsPerForward - sumOverRemoved(edits, flopsPerBlock, flopsAtEnd),
   };
+}
+
+function pluggedEdits(jobs: RunView['jobs'], { plugged }: Subset) {
+  const chosen = jobs.filter(({ key }) => plugged.includes(key));
+  return {
+    edits: chosen.flatMap(({ edit }) => (edit ? [edit] : [])),
+    narrow: chosen.flatMap((job) => job.narrow ?? []),
+  };
+}
+
+/** What reads a model with narrower blocks, in sentences, or why it cannot be written; null where diffusers' own class reads it. */
+export function readerWords({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, subset: Subset): string | null {
+  const { edits, narrow } = pluggedEdits(jobs, subset);
+  if (narrow.length === 0 || !model.described) return null;
+  const told = editedReader(configOf(model.described.config), [...edits, ...narrow].toSorted(compareEdits));
+  // Model cards are Markdown.
+  return 'why' in told ? told.why : (told.reader?.about.replaceAll('`', '') ?? null);
 }
 
 function narrowedCost({ described }: RunView['model'], edits: readonly Edit[]): Omit<SubsetCost, 'blocks'> {
