@@ -133,9 +133,9 @@ describe('contigua plan --budget', () => {
     expect(edits).toEqual([runEdit({ first: 0, last: 3 }, 'student')]);
     expect(lines).toContain('predicted damage: 3.60 % (output error, linear × 0.4, squares added up)');
     expect(lines.join('\n')).toMatch(
-      /Narrower blocks are left out\. With them, 2\.12 % is predicted\. .* ranks that plan behind runs alone\./,
+      /A plan with narrower blocks, for which 2\.12 % is predicted, gives way\. .* ranks it behind runs alone\./,
     );
-    expect(chosenBy(' --front').front).toMatch(/left out where a second prediction ranks them behind runs alone/);
+    expect(chosenBy(' --front').front).toMatch(/give way where a second prediction ranks them behind/);
     const read = JSON.parse(chosenBy(' --front --json').front ?? '') as { best: { passedOver: number } };
     expect(read.best.passedOver).toBeCloseTo(Math.hypot(0.4 * 0.05, 0.005, 0.005), 12);
   });

@@ -52,7 +52,8 @@ function rowsOf({ best, learnt }: Front, points: readonly PlanPoint[]): Row[] {
   return [...rows.values()].sort((a, b) => (a.cost ?? Number.POSITIVE_INFINITY) - (b.cost ?? Number.POSITIVE_INFINITY));
 }
 
-const LEFT_OUT = 'Plans with narrower blocks are left out where a second prediction ranks them behind runs alone.';
+const LEFT_OUT =
+  'Plans with narrower blocks give way where a second prediction ranks them behind the best plan of runs alone that saves as much.';
 
 export function frontTable(front: Front): string {
   const { planner, budget, best, by, learnt } = front;
@@ -79,7 +80,7 @@ export function frontTable(front: Front): string {
   const note = isWhole
     ? 'No other plan costs as little and is predicted to do as little damage.'
     : 'Each is the best plan of its cost; further ones lie between them.';
-  const left = leavesOut ? `\n${LEFT_OUT}` : '';
+  const left = leavesOut || (best?.passedOver ?? null) !== null ? `\n${LEFT_OUT}` : '';
   const marks = `${best === null ? '' : '* the best plan within the budget. '}${learnt ? 'o measured. ' : ''}`;
   return `${lines.join('\n')}\n\n${marks}${note}${left}\nPredicted damage: ${prediction.label}.\n`;
 }

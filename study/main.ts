@@ -166,7 +166,6 @@ async function runPart(sample: Sample, name: string, part: string): Promise<void
       // Formulas are held against another model's runs.
       ...(isOfTwo && { 'students alone': formulaTable(alone) }),
     });
-    if (!isOfTwo) console.error('The table of formulas needs runs of two models: it is left as it is.');
     return;
   }
   const study = new Study(sample, report, await bestOf(sample, report), settings, chosen);

@@ -129,7 +129,7 @@ export function fittedFormula(
     terms(row, weighting).reduce((sum, term, i) => sum + term * (weights[i] ?? 0), constant + fixed(row, weighting));
   const data = rows.map((row) => ({ row, error: row.student[weighting] }));
   const start = [-1, ...terms(rows[0]!, weighting).map(() => 0.5)];
-  // The runs determine every weight.
+  // Runs of two lengths and many places determine every weight.
   const weights = fittedTo(data, start, ({ row }, tried) => Math.exp(logOf(row, tried)), 0);
   return {
     weights,

@@ -38,7 +38,10 @@ export interface BudgetPlanner extends PlanScales {
   readonly least: number;
   /** Throws `plan-invalid` for a budget that cannot be met, and says what the least is that can. */
   assertWithin(budget: Budget): void;
-  /** Throws what `assertWithin` throws. */
+  /**
+   * Throws what `assertWithin` throws. Where the plan of least damage gives way: the best one of runs alone, or of those on the front that
+   * stand.
+   */
   best(budget: Budget): BestPlan;
   /** Of at most so many points of each kind of plan. */
   front(most?: number): PlanFront;
@@ -94,7 +97,12 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const { scale } = scales;
   const all = solverFor(request, scales);
   const alone = aloneBeside(request, scales, all);
-  const front = (most: number) => (alone ? standingFront(all, alone, most) : wholeFront(all, most));
+  const fronts = new Map<number, PlanFront>();
+  const front = (most: number) => {
+    const known = fronts.get(most) ?? (alone ? standingFront(all, alone, most) : wholeFront(all, most));
+    fronts.set(most, known);
+    return known;
+  };
   const assertWithin = (budget: Budget) => {
     if (!all.planner.canSave(savingFor(budget, scale))) throw unmet(budget, scale, all.planner.most.saves);
   };
@@ -110,7 +118,7 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
       if (!alone || alone.stands(planned, found)) return { ...found, passedOver: null };
       const limit = scale.before - saving + ROUNDING * scale.before;
       const others = front(FRONT_POINTS).points.filter(({ cost }) => cost <= limit);
-      const runs = alone.solver.pointOf(alone.solver.planner.best(saving));
+      const runs = alone.solver.pointOf(alone.solver.planner.best(Math.min(saving, planned.saves)));
       const best = others.reduce((least, one) => (one.damage < least.damage ? one : least), runs);
       return { ...best, passedOver: found.damage };
     },
@@ -130,7 +138,9 @@ function standingFront(all: PlanSolver, alone: RunsAlone, most: number): PlanFro
   const plans = whole ?? all.planner.frontAt(most);
   const points = plans.map((planned) => ({ planned, point: all.pointOf(planned) }));
   const standing = points.filter(({ planned, point }) => alone.stands(planned, point)).map(({ point }) => point);
-  if (standing.length === points.length) return wholeFront(all, most);
+  if (standing.length === points.length) {
+    return { points: standing.toReversed(), isWhole: whole !== null, leavesOut: false };
+  }
   const runs = wholeFront(alone.solver, most);
   return {
     points: undominated([...standing, ...runs.points]),

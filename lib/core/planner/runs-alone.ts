@@ -7,7 +7,7 @@
  * *Runs alone* are runs and whatever else the user has chosen.
  */
 import { type DamageScore, type DetectionSettings, damageScore } from '../detection/index.ts';
-import type { RunEdit, RunSet } from '../edit/index.ts';
+import { editKey, type RunEdit, type RunSet } from '../edit/index.ts';
 import { formatIntervalKey } from '../interval/index.ts';
 import type { PlannedEdits } from './best-plan.ts';
 import { type PlanPoint, type PlanScales, type PlanSolver, type SolverRequest, solverFor } from './plan-solver.ts';
@@ -34,7 +34,7 @@ export function runsAlone(
   const measuredRun = measuredRunOf(score);
   if (measuredRun === null) return null;
   const solver = solverFor({ ...request, rules: { ...rules, allow: ['run'] } }, scales);
-  const numChosen = rules.chosen.filter(({ on }) => on !== 'run').length;
+  const chosen = new Set(rules.chosen.map(editKey));
   /** What the second prediction adds to the first one's term. */
   const changeOf = (run: RunEdit): number => {
     const [error, term] = [damageScore(report, run, score, detection), prediction.termOf(run)];
@@ -46,14 +46,15 @@ export function runsAlone(
   return {
     solver,
     stands(planned, { edits, width }) {
-      if (width.length <= numChosen || !solver.planner.canSave(planned.saves)) return true;
+      const isNarrower = width.some((edit) => !chosen.has(editKey(edit)));
+      if (!isNarrower || !solver.planner.canSave(planned.saves)) return true;
       const other = solver.planner.best(planned.saves);
       return second(planned, edits) <= second(other, solver.pointOf(other).edits);
     },
   };
 }
 
-/** Why narrower blocks are left out of a plan; `damage` is `passedOver` in words. */
+/** Why a plan is not the one of least predicted damage; `damage` is `passedOver` in words. */
 export function passedOverWords(damage: string): string {
-  return `Narrower blocks are left out. With them, ${damage} is predicted. A second prediction, which goes by the place and the length of each student’s run, ranks that plan behind runs alone`;
+  return `A plan with narrower blocks, for which ${damage} is predicted, gives way. A second prediction, which goes by the place and the length of each student’s run, ranks it behind runs alone`;
 }

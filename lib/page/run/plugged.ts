@@ -124,7 +124,10 @@ function pluggedEdits(jobs: RunView['jobs'], { plugged }: Subset) {
   };
 }
 
-/** What reads a model with narrower blocks, in sentences, or why it cannot be written; null where diffusers' own class reads it. */
+/**
+ * What reads the model once narrower blocks are plugged in, in sentences, or why it cannot be written. Null without narrower blocks, and
+ * where diffusers' own class reads it.
+ */
 export function readerWords({ model, jobs }: Pick<RunView, 'model' | 'jobs'>, subset: Subset): string | null {
   const { edits, narrow } = pluggedEdits(jobs, subset);
   if (narrow.length === 0 || !model.described) return null;
