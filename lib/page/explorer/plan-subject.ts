@@ -4,6 +4,7 @@ import { compareEdits, type EditSet } from '@/lib/core/edit/index.ts';
 import type { ModelSummary } from '@/lib/core/folder/model-summary.ts';
 import { tokensOf } from '@/lib/core/plan/index.ts';
 import {
+  type BestPlan,
   type Budget,
   kindOf,
   type PlanFront,
@@ -37,7 +38,7 @@ export interface PlanAnswer {
   readonly least: number | null;
   readonly budget: Budget | null;
   /** The best plan within the budget; null where there is none. */
-  readonly best: PlanPoint | null;
+  readonly best: BestPlan | null;
   /** What keeps the front or the best plan from being there, in a sentence for people. */
   readonly problem: string | null;
 }
