@@ -112,7 +112,9 @@ export function frontJson(front: Front): string {
       ? { correction: correctionOf(learnt), measured: learnt.plans.map((plan) => measuredJson(plan, by)) }
       : {}),
   };
-  return `${JSON.stringify({ ...whole, best: best && { ...shown(best), ...(best.passedOver === null ? {} : { passedOver: best.passedOver }) }, isWhole, leavesOut, front: points.map(shown) }, null, 2)}\n`;
+  const passedOver = best && best.passedOver !== null ? { passedOver: best.passedOver } : {};
+  const chosen = best && { ...shown(best), ...passedOver };
+  return `${JSON.stringify({ ...whole, best: chosen, isWhole, leavesOut, front: points.map(shown) }, null, 2)}\n`;
 }
 
 const correctionOf = ({ plans, fit: { factor, correlation } }: Learnt) => ({

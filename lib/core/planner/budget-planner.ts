@@ -98,8 +98,8 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
   const all = solverFor(request, scales);
   const alone = aloneBeside(request, scales, all);
   const fronts = new Map<number, PlanFront>();
-  const front = (most: number) => {
-    const known = fronts.get(most) ?? (alone ? standingFront(all, alone, most) : wholeFront(all, most));
+  const front = (most = FRONT_POINTS) => {
+    const known = fronts.get(most) ?? frontOf(all, alone, most);
     fronts.set(most, known);
     return known;
   };
@@ -117,36 +117,26 @@ export function budgetPlanner(request: PlannerRequest): BudgetPlanner {
       const found = all.pointOf(planned);
       if (!alone || alone.stands(planned, found)) return { ...found, passedOver: null };
       const limit = scale.before - saving + ROUNDING * scale.before;
-      const others = front(FRONT_POINTS).points.filter(({ cost }) => cost <= limit);
+      const others = front().points.filter(({ cost }) => cost <= limit);
       const runs = alone.solver.pointOf(alone.solver.planner.best(Math.min(saving, planned.saves)));
       const best = others.reduce((least, one) => (one.damage < least.damage ? one : least), runs);
       return { ...best, passedOver: found.damage };
     },
-    front: (most = FRONT_POINTS) => front(most),
+    front,
   };
 }
 
-function wholeFront({ planner, pointOf }: PlanSolver, most: number): PlanFront {
+/** With `alone`, of plans of all kinds that stand, and of those of runs alone. */
+function frontOf({ planner, pointOf }: PlanSolver, alone: RunsAlone | null, most: number): PlanFront {
   const whole = planner.front(most);
-  const plans = whole ?? planner.frontAt(most);
-  return { points: plans.map(pointOf).toReversed(), isWhole: whole !== null, leavesOut: false };
-}
-
-/** Plans of all kinds that stand, and those of runs alone, as far as none beats another. */
-function standingFront(all: PlanSolver, alone: RunsAlone, most: number): PlanFront {
-  const whole = all.planner.front(most);
-  const plans = whole ?? all.planner.frontAt(most);
-  const points = plans.map((planned) => ({ planned, point: all.pointOf(planned) }));
-  const standing = points.filter(({ planned, point }) => alone.stands(planned, point)).map(({ point }) => point);
-  if (standing.length === points.length) {
-    return { points: standing.toReversed(), isWhole: whole !== null, leavesOut: false };
-  }
-  const runs = wholeFront(alone.solver, most);
-  return {
-    points: undominated([...standing, ...runs.points]),
-    isWhole: whole !== null && runs.isWhole,
-    leavesOut: true,
-  };
+  const isWhole = whole !== null;
+  const plans = (whole ?? planner.frontAt(most)).map((planned) => ({ planned, point: pointOf(planned) }));
+  const standing = plans
+    .filter(({ planned, point }) => alone?.stands(planned, point) ?? true)
+    .map(({ point }) => point);
+  if (!alone || standing.length === plans.length) return { points: standing.toReversed(), isWhole, leavesOut: false };
+  const runs = frontOf(alone.solver, null, most);
+  return { points: undominated([...standing, ...runs.points]), isWhole: isWhole && runs.isWhole, leavesOut: true };
 }
 
 /** Null where no plan has both students and narrower blocks that were not chosen, and for a prediction that was given. */
