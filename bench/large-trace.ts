@@ -11,7 +11,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { openAsBlob } from 'node:fs';
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium, type Page } from '@playwright/test';
@@ -63,13 +63,16 @@ if (!(await stat(file).catch(() => null))) {
 const sizeBytes = (await stat(file)).size;
 
 const server = await startPage(values.url, { build: !values['no-build'] });
-const browser = await chromium.launch({
+// A profile on the disk: a private window keeps what a page stores in memory, and stores at most a share of it.
+const profile = await mkdtemp(join(folder, 'profile-'));
+const browser = await chromium.launchPersistentContext(profile, {
   executablePath: ensureChromium(),
+  viewport: { width: 1440, height: 900 },
   args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync'],
 });
 const memory = usedByTab();
 try {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const page = await browser.newPage();
   await page.goto(server.url);
   const analyse = page.getByRole('button', { name: 'Analyse', exact: true });
   await analyse.waitFor();
@@ -115,7 +118,7 @@ try {
   if (report) await writeFile(join(folder, `report-${of.blocks}.json`), JSON.stringify(report));
   else await page.getByRole('button', { name: 'Stop', exact: true }).click();
   const { peakBytes, processorSeconds } = await memory.end();
-  console.log(`Chromium ${browser.version()}, ${name}, ${gigabytes(sizeBytes)}\n`);
+  console.log(`Chromium ${browser.browser()?.version()}, ${name}, ${gigabytes(sizeBytes)}\n`);
   console.log(
     `| opened in | ${report ? 'analysed' : 'stopped'} after | processor time | where the time goes | peak memory of the tab | browser storage | longest main-thread task |`,
   );
@@ -127,6 +130,7 @@ try {
 } finally {
   await browser.close();
   server.close();
+  await rm(profile, { recursive: true, force: true });
 }
 
 function gigabytes(bytes: number): string {

@@ -85,10 +85,9 @@ test('too little memory or storage is refused with the least that would do', asy
   });
   await page.getByRole('textbox', { name: 'Memory, GB' }).fill('');
 
-  // Chromium reports 10 GiB whatever the site may use.
-  await page.evaluate(() => {
-    navigator.storage.estimate = async () => ({ quota: 20e6, usage: 0 });
-  });
+  // Chromium goes on telling of gigabytes, as in a private window.
+  const grant = await storageOf(page);
+  await grant(20e6);
   await page.getByRole('button', { name: 'Estimate', exact: true }).click();
   await expect(alerts(page)).toContainText(
     /do not fit this browser's storage.*room for .*at least .*(fit;|fewer samples)/s,
@@ -104,17 +103,18 @@ test('a full storage and changed weights are told, and nothing of what was store
 }) => {
   test.setTimeout(4 * LONG_MS);
   await openLarge(page, await writeFolder('wide', files));
-  const devtools = await page.context().newCDPSession(page);
-  const origin = new URL(page.url()).origin;
-  await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 14e6 });
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();
+  // There was room when it began.
+  await expect(stage(page, 'Capture states')).toContainText(/[1-8]\/8/, { timeout: LONG_MS });
+  const grant = await storageOf(page);
+  await grant(14e6);
   await expect(alerts(page)).toContainText(/The browser's storage has no room for the states of this analysis/, {
     timeout: LONG_MS,
   });
   const before = await storedStates(page);
   expect(Object.keys(before).length).toBeGreaterThan(4);
 
-  await devtools.send('Storage.overrideQuotaForOrigin', { origin });
+  await grant(null);
   await page.getByRole('button', { name: 'Analyse', exact: true }).click();
   await expect(stage(page, 'Fit linear probes')).toContainText('8/8', { timeout: LONG_MS });
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
@@ -130,6 +130,15 @@ test('a full storage and changed weights are told, and nothing of what was store
   });
   expect(Object.keys(await storedStates(page)).sort()).toEqual(['weights-files.f32', 'weights.f32']);
 });
+
+/** Of what the browser grants the page, for as long as the page lives; null for as much as it grants by itself. */
+async function storageOf(page: Page): Promise<(bytes: number | null) => Promise<void>> {
+  const devtools = await page.context().newCDPSession(page);
+  const { origin } = new URL(page.url());
+  return async (bytes) => {
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin, ...(bytes === null ? {} : { quotaSize: bytes }) });
+  };
+}
 
 /** As a LoRA that was merged into one matrix: the fingerprint, which reads the vectors of the first block, stays. */
 function mergedInto(tensors: TensorToWrite[]): TensorToWrite[] {

@@ -26,7 +26,14 @@ import { staysInMemory } from './ways.ts';
 
 type AnalysisTasks = Pick<
   TaskRunner,
-  'analyse' | 'estimateAnalysis' | 'fittingLimits' | 'capture' | 'estimateCapture' | 'analyseTrace' | 'estimateTrace'
+  | 'analyse'
+  | 'estimateAnalysis'
+  | 'fittingLimits'
+  | 'capture'
+  | 'estimateCapture'
+  | 'analyseTrace'
+  | 'estimateTrace'
+  | 'roomForStates'
 >;
 
 /** `memory` is that of the process, with an engine. */
@@ -128,6 +135,10 @@ export function createAnalysisTasks(
         stateBytes: open.trace.sizeBytes,
         meter: memory(engine.name),
       });
+    },
+
+    async roomForStates({ bytes }) {
+      return (await files.roomForStates?.(bytes)) ?? bytes;
     },
   };
 }

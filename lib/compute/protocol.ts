@@ -172,6 +172,8 @@ export interface Tasks {
     result: TraceEstimate;
     partial: never;
   };
+  /** Bytes of `bytes` that states of an analysis may take where this host keeps them. */
+  roomForStates: { input: { readonly bytes: number }; result: number; partial: never };
   /** Each run alone. Those that were measured before on the states of the open analysis are read, where its states are in files. */
   damage: {
     input: { edits: readonly RunEdit[]; probes: ProbeSource; limits?: EngineLimits | undefined };

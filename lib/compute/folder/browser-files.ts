@@ -6,16 +6,19 @@
 import { ContiguaError } from '../../core/errors.ts';
 import { hexOf, sha256 } from '../../core/sha256.ts';
 import type { StateStore } from '../../core/states/index.ts';
-import { opfsStates, type StateDirectory } from '../stores/opfs-states.ts';
+import { roomIn } from '../stores/opfs-room.ts';
+import { nameOf, opfsStates, type StateDirectory } from '../stores/opfs-states.ts';
 import type { FileHost } from './file-host.ts';
 import { httpFiles } from './http-files.ts';
 
 const FOLDER = 'analyses';
-/** Of what the browser still allows this site. */
-const QUOTA_SHARE = 0.9;
+/** Beside the states of analyses, which it is no part of. */
+const ROOM_FOLDER = 'room';
+/** Of what the browser grants: reports and settings are stored as well. */
+const ROOM_SHARE = 0.9;
 
 export function browserFiles(): FileHost {
-  return { ...httpFiles(), openStates };
+  return { ...httpFiles(), openStates, roomForStates };
 }
 
 async function openStates(_url: string, sizeBytes: number, key: string): Promise<StateStore> {
@@ -29,13 +32,7 @@ async function openStates(_url: string, sizeBytes: number, key: string): Promise
   try {
     const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
     await removeOthers(root, name);
-    const { quota = Number.POSITIVE_INFINITY, usage = 0 } = await navigator.storage.estimate();
-    const directory = (await root.getDirectoryHandle(name, { create: true })) as unknown as StateDirectory;
-    const store = await opfsStates(
-      directory,
-      Math.min(sizeBytes, (await sizeOf(directory)) + (quota - usage) * QUOTA_SHARE),
-    );
-    return withEnd(store, unlock);
+    return withEnd(await opfsStates(await folderIn(root, name), sizeBytes), unlock);
   } catch (thrown) {
     unlock();
     throw thrown;
@@ -51,9 +48,39 @@ async function removeOthers(root: FileSystemDirectoryHandle, own: string): Promi
   }
 }
 
-async function sizeOf(directory: StateDirectory): Promise<number> {
+/** States that are stored count: those of the same analysis are read again, and others make room. */
+async function roomForStates(bytes: number): Promise<number> {
+  const root = await navigator.storage.getDirectory();
+  return await navigator.locks.request('contigua-room', async () => {
+    const stored = await sizeOf(await root.getDirectoryHandle(FOLDER, { create: true }));
+    if (bytes <= stored) return bytes;
+    const room = await roomIn(await folderIn(root, ROOM_FOLDER), (bytes - stored) / ROOM_SHARE);
+    await root.removeEntry(ROOM_FOLDER, { recursive: true });
+    return stored + ROOM_SHARE * room;
+  });
+}
+
+async function folderIn(root: FileSystemDirectoryHandle, name: string): Promise<StateDirectory> {
+  return (await root.getDirectoryHandle(name, { create: true })) as unknown as StateDirectory;
+}
+
+/** What of TypeScript's DOM types for directories is missing in the version used here. */
+type Folder = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
+
+/** Bytes of all files below a folder. */
+async function sizeOf(folder: FileSystemDirectoryHandle): Promise<number> {
   let bytes = 0;
-  for await (const name of directory.keys()) bytes += (await (await directory.getFileHandle(name)).getFile()).size;
+  for await (const entry of (folder as Folder).values()) {
+    try {
+      bytes +=
+        entry.kind === 'directory'
+          ? await sizeOf(entry as FileSystemDirectoryHandle)
+          : (await (entry as FileSystemFileHandle).getFile()).size;
+    } catch (thrown) {
+      // Another tab may remove its states meanwhile.
+      if (nameOf(thrown) !== 'NotFoundError') throw thrown;
+    }
+  }
   return bytes;
 }
 

@@ -18,6 +18,8 @@ export interface FileHost {
   saveFile(url: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SavedFile>;
   /** States of one analysis (`key`) in a folder, found again after a restart. Rejects like `saveFile`. */
   openStates(url: string, sizeBytes: number, key: string): Promise<StateStore>;
+  /** Bytes of `bytes` that states of an analysis may take, those that are stored included. A host without it has a disk that can be asked. */
+  roomForStates?(bytes: number): Promise<number>;
   /**
    * Teacher states of one origin (`key`) in a folder of at most `sizeBytes`, and with `sharedAt` those of other machines
    * behind them. Rejects like `saveFile`.

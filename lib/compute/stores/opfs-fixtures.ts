@@ -39,7 +39,10 @@ export function fakeOpfs(quotaBytes = Number.POSITIVE_INFINITY): StateDirectory 
               return bytes.length;
             },
             getSize: () => file.bytes.length,
-            truncate: resize,
+            truncate(size) {
+              if (used() - file.bytes.length + size > quotaBytes) throw new DOMException(name, 'QuotaExceededError');
+              resize(size);
+            },
             close() {
               file.isOpen = false;
             },

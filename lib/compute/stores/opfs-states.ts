@@ -92,7 +92,7 @@ async function opened(name: string, file: StateFileHandle): Promise<StateFile & 
 function full(file: string): ContiguaError {
   return new ContiguaError('disk-full', "The browser's storage has no room for the states of this analysis", {
     file,
-    hint: 'Free some space on the disk or in the storage of this site, or analyse fewer tokens.',
+    hint: 'Free some space on the disk or in the storage of this site, leave a private window, which stores less, or analyse fewer tokens.',
   });
 }
 
@@ -101,6 +101,6 @@ function absent(thrown: unknown): null {
   throw thrown;
 }
 
-function nameOf(thrown: unknown): string {
+export function nameOf(thrown: unknown): string {
   return typeof thrown === 'object' && thrown !== null && 'name' in thrown ? String(thrown.name) : '';
 }

@@ -45,12 +45,24 @@ describe('too little storage', () => {
       expected: 'at least 6.00 MB',
       hint: expect.stringContaining('900 tokens per stream fit'),
     });
-    // Its states take no room, so that no number follows from theirs.
-    expect(() => assertStorageFits(estimate, 5_600_000, { ...model, trace: {} })).toThrow(
-      'The probes and surrogates of this analysis do not fit',
-    );
     // Below the tokens of the text, both streams give.
     expect(refusal(1_800_000)).toMatchObject({ hint: expect.stringContaining('75 tokens per stream fit') });
+  });
+
+  it('names the tokens of a trace by what is stored of each row, where they are fewer than features', () => {
+    const refused = (width: number) => () => assertStorageFits(estimate, 5_000_000, { ...model, width, trace: {} });
+    expect(refused(1000)).toThrow('The probes and surrogates of this analysis do not fit');
+    // 950 of 1,200 rows, of which 200 are text.
+    expect(refused(1000)).toThrow(
+      expect.objectContaining({
+        details: expect.objectContaining({ hint: expect.stringContaining('750 tokens per stream fit') }),
+      }),
+    );
+    expect(refused(999)).toThrow(
+      expect.objectContaining({
+        details: expect.objectContaining({ hint: expect.stringContaining('Analyse fewer tokens') }),
+      }),
+    );
   });
 
   it('asks for fewer samples where no number of tokens would fit', () => {

@@ -83,24 +83,38 @@ export function assertStorageFits(
   model: StoredModel,
 ): void {
   if (storedBytes <= roomBytes) return;
-  const most = model.trace ? 0 : mostTokens(storedBytes - roomBytes, Object.values(tokens), model);
+  const most = mostTokens(storedBytes, roomBytes, Object.values(tokens), model);
   const { min } = LIMIT_RANGES.tokens;
   const what = model.trace ? 'probes and surrogates' : 'states';
+  const room = 'free some space on the disk; a private window stores less than others';
   throw new ContiguaError('too-large', `The ${what} of this analysis do not fit this browser's storage`, {
     found: `room for ${bytesWords(roomBytes)}`,
     expected: `at least ${bytesWords(storedBytes)}`,
     hint:
       most >= min
-        ? `${most.toLocaleString('en-US')} tokens per stream fit; or free some space on the disk.`
-        : `Analyse fewer ${model.trace ? 'tokens' : 'samples'}, or free some space on the disk.`,
+        ? `${most.toLocaleString('en-US')} tokens per stream fit. Or ${room}.`
+        : `Analyse fewer ${model.trace ? 'tokens' : 'samples'}, or ${room}.`,
   });
 }
 
-/** Rows of every state go; probes, which shrink too, are left out, so that fewer are named rather than too many. */
-function mostTokens(excessBytes: number, counts: readonly number[], { numBlocks, width }: StoredModel): number {
-  const rowBytes = 4 * width * (numBlocks + 1);
+/** Of what a trace's probes and surrogates take, the rest being figures, which do not shrink with the tokens. */
+const TRACE_SHARE = 0.95;
+
+/**
+ * Of a model, rows of every state go; probes, which shrink too, are left out, so that fewer are named rather than too many. What is stored of a
+ * trace goes with its rows while they are fewer than features; 0 where they are not.
+ */
+function mostTokens(
+  storedBytes: number,
+  roomBytes: number,
+  counts: readonly number[],
+  { numBlocks, width, trace }: StoredModel,
+): number {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  if (trace && Math.max(...counts) > width) return 0;
+  const rowBytes = trace ? storedBytes / all : 4 * width * (numBlocks + 1);
   const bytesAt = (limit: number) => rowBytes * counts.reduce((sum, count) => sum + Math.min(count, limit), 0);
-  const allowed = bytesAt(Number.POSITIVE_INFINITY) - excessBytes;
+  const allowed = trace ? TRACE_SHARE * roomBytes : rowBytes * all - (storedBytes - roomBytes);
   let [low, high] = [0, Math.max(...counts)];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);

@@ -16,7 +16,6 @@ import { modelStore } from './model.ts';
 import { estimatedShares, firstRunShares, type Shares } from './progress.ts';
 import { followRanking } from './ranking.ts';
 import { begunAt, type TimedProgress, withProgress } from './running-analysis.ts';
-import { roomForStates } from './states-room.ts';
 import { traceChoice } from './traces.ts';
 
 let stopRunning: AbortController | null = null;
@@ -160,7 +159,10 @@ async function measured(
   const estimate = calibration
     ? await ask('estimateAnalysis', { ...asked, calibration, memoryBytes }, { signal })
     : await ask('estimateTrace', { states, tokens, memoryBytes }, { signal });
-  if (states) assertStorageFits(estimate, await roomForStates(), of.summary);
+  if (states) {
+    const room = await ask('roomForStates', { bytes: estimate.storedBytes }, { signal });
+    assertStorageFits(estimate, room, of.summary);
+  }
   analysisStore.setState({ estimated: { estimate, ...of } });
   return estimate;
 }

@@ -12,7 +12,7 @@ import { ContiguaError } from '@/lib/core/errors.ts';
 /** The calls the user waits for, oldest first. */
 export const busyStore = createStore<{ readonly tasks: readonly TaskName[] }>(() => ({ tasks: [] }));
 
-const ANALYSES: readonly TaskName[] = ['analyse', 'analyseTrace', 'estimateAnalysis', 'estimateTrace'];
+const ANALYSES: readonly TaskName[] = ['analyse', 'analyseTrace', 'estimateAnalysis', 'estimateTrace', 'roomForStates'];
 
 /** A model that is opened meanwhile would wait, and then take the place of the one that is analysed. */
 export function isAnalysing({ tasks }: { readonly tasks: readonly TaskName[] }): boolean {

@@ -27,13 +27,13 @@ vi.mock('./compute.ts', async (original) => ({
       estimates.push(input);
       return { limits: { engineBytes: 5e8, surrogateBytes: 1 } };
     }
+    if (task === 'roomForStates') return 3e9;
     return await new Promise((_, reject) => {
       asked.push({ ...input, options });
       options.signal?.addEventListener('abort', () => reject(new Error('stopped')));
     });
   },
 }));
-vi.mock('./states-room.ts', () => ({ roomForStates: async () => 3e9 }));
 vi.mock('./kept-analyses.ts', () => ({ keptReports: async () => [], keepReport: async () => {} }));
 
 const model = exampleModel(4);

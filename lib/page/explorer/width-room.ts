@@ -8,7 +8,9 @@ import { keepsStates } from './analysis.ts';
 import { limitsStore, memoryBytesOf } from './analysis-limits.ts';
 import { ask } from './compute.ts';
 import { forgetInterrupted } from './interrupted.ts';
-import { roomForStates } from './states-room.ts';
+
+/** What maps and states of a measurement may take at most. Maps that find no room are fitted again. */
+const MOST_BYTES = 9e9;
 
 export async function widthRoom(
   { calibration, tokens, damageSamples }: ProbeSource,
@@ -18,12 +20,12 @@ export async function widthRoom(
   const limits = limitsStore.getState();
   const isInFiles = keepsStates(summary);
   if (!isInFiles && limits.memory === null) return {};
-  const states = { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER };
+  const states = { url: 'opfs:', sizeBytes: MOST_BYTES };
   const request = { calibration, tokens, damage: { samples: damageSamples }, ...(isInFiles ? { states } : {}) };
   const estimate = await ask('estimateAnalysis', { ...request, memoryBytes: memoryBytesOf(limits) }, { signal });
   const { engineBytes } = estimate.limits;
   if (!isInFiles) return { limits: { engineBytes } };
-  const sizeBytes = Math.min(states.sizeBytes, await roomForStates());
+  const sizeBytes = await ask('roomForStates', { bytes: MOST_BYTES }, { signal });
   // Its states make room for those of the measurement.
   forgetInterrupted();
   return { states: { ...states, sizeBytes }, limits: { engineBytes } };
