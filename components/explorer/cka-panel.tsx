@@ -1,9 +1,7 @@
 'use client';
 /** All blocks against all blocks, each stream, on one colour scale. */
 import { lazy, useMemo } from 'react';
-import { useStore } from 'zustand';
 import { CkaHeatmap, ckaDomain, PAGE_PALETTE, streamLook } from '@/components/charts';
-import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
@@ -15,10 +13,12 @@ import { batchesWords, rowsWords, tokensRead } from '@/lib/page/explorer/reading
 import { choose, newEdit } from '@/lib/page/explorer/selection.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
+import { SettingChoice } from './setting-controls';
 import { useLinked, useStreams } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
+import { useSetting } from './use-settings';
 
 const SIDE_BY_SIDE_PX = 560;
 const GAP_PX = 16;
@@ -32,10 +32,9 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
   const report = reading?.report ?? null;
   const mark = useReportMark() + bandMark(reading);
   const caveat = useReading();
-  const detection = useStore(settingsStore, (state) => state.detection);
+  const detection = useSetting('detection');
   const { rows, estimator } = reading?.settings ?? detection;
-  const scale = useStore(settingsStore, (state) => state.scale);
-  const colours = useStore(settingsStore, (state) => state.colours);
+  const scale = useSetting('scale');
   const streams = useStreams();
   const beside = width > 0 && width < SIDE_BY_SIDE_PX ? 1 : streams.length === 1 ? 1 : 2;
   const each = Math.floor((width - GAP_PX * (beside - 1)) / beside);
@@ -62,27 +61,27 @@ export function CkaPanel({ width, detected }: { width: number; detected: readonl
       }
       tools={
         <>
-          <Choice<CkaEstimator>
+          <SettingChoice<CkaEstimator>
             name="CKA estimator"
-            value={estimator}
+            of={({ detection }) => detection.estimator}
             onChange={(next) => setDetection(report, { estimator: next })}
             options={[
               { value: 'debiased', label: 'Debiased' },
               { value: 'biased', label: 'Biased' },
             ]}
           />
-          <Choice
+          <SettingChoice
             name="Colour scale"
-            value={scale}
+            of={(settings) => settings.scale}
             onChange={(next) => settingsStore.setState({ scale: next })}
             options={[
               { value: 'data', label: 'Data range', title: 'From the smallest to the largest value off the diagonal' },
               { value: 'full', label: '0–1', title: 'The whole range of CKA' },
             ]}
           />
-          <Choice
+          <SettingChoice
             name="Colours"
-            value={colours}
+            of={(settings) => settings.colours}
             onChange={(next) => settingsStore.setState({ colours: next })}
             options={[
               { value: 'viridis', label: 'Viridis' },
@@ -148,9 +147,9 @@ interface HeatmapProps {
 function Heatmap({ width, stream, detected, domain }: HeatmapProps) {
   const linked = useLinked(width, detected);
   const reading = useNoiseReading();
-  const detection = useStore(settingsStore, (state) => state.detection);
+  const detection = useSetting('detection');
   const { rows, estimator } = reading?.settings ?? detection;
-  const colours = useStore(settingsStore, (state) => state.colours);
+  const colours = useSetting('colours');
   const similarity = reading?.report.streams[stream.id]?.similarity[rows] ?? null;
   return (
     <CkaHeatmap

@@ -7,7 +7,6 @@ import { Help } from '@/components/ui/help';
 import { DownloadIcon } from '@/components/ui/icons';
 import { Panel } from '@/components/ui/panel';
 import { Progress } from '@/components/ui/progress';
-import { Select } from '@/components/ui/select';
 import {
   chooseByBudget,
   DAMAGE_SCORES,
@@ -33,16 +32,17 @@ import {
 } from '@/lib/page/explorer/ranking.ts';
 import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { choose, chosenRuns } from '@/lib/page/explorer/selection.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { BudgetSlider } from './budget-slider';
 import { IntervalTable } from './interval-table';
+import { SettingSelect } from './setting-controls';
 import { useAnalysis } from './use-analysis';
 import { useDetected, useFoundIn } from './use-linked';
 import { useModel, useSelection } from './use-model';
 import { useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
+import { useSetting } from './use-settings';
 
 /** The one that predicts best first. */
 const SCORES = DAMAGE_SCORES.toSorted(
@@ -55,7 +55,8 @@ const IntervalHelp = lazy(async () => ({ default: (await import('./help-texts'))
 
 export function IntervalPanel() {
   const report = useAnalysis((state) => state.report);
-  const { detection: settings, score } = useStore(settingsStore);
+  const settings = useSetting('detection');
+  const score = useSetting('score');
   const chosen = useSelection(chosenRuns);
   const detected = useDetected();
   const here = useNoiseReading();
@@ -144,9 +145,9 @@ export function IntervalPanel() {
         }
       />
       <div className="mt-2">
-        <Select
+        <SettingSelect
           label="Rank by"
-          value={score}
+          of={(wanted) => wanted.score}
           options={SCORES}
           onChange={(next) => setRanking(report, { score: next })}
         />

@@ -1,7 +1,6 @@
 'use client';
 /** Intervals as rows: how alike the surrogate stays, what taking them out costs, how often they are found, and a switch for each. */
 import { useMemo } from 'react';
-import { useStore } from 'zustand';
 import { similarityText } from '@/components/charts';
 import { Switch } from '@/components/ui/switch';
 import {
@@ -21,12 +20,12 @@ import { percentWords, SURROGATE_CKA } from '@/lib/page/browser/number-words.ts'
 import { setHover } from '@/lib/page/explorer/hover.ts';
 import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { choose, chosenRuns, newEdit } from '@/lib/page/explorer/selection.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ReplacementSelect } from './replacement-select';
 import { useAnalysis } from './use-analysis';
 import { useFoundIn } from './use-linked';
 import { useSelection } from './use-model';
 import { useNoiseReading } from './use-noise';
+import { useSetting } from './use-settings';
 
 /** Before an arrow, which belongs to the last word. */
 const NO_BREAK = '\u00a0';
@@ -45,7 +44,8 @@ interface IntervalTableProps {
 export function IntervalTable({ intervals, detected, bySureness, ranking, onSort }: IntervalTableProps) {
   const report = useAnalysis((state) => state.report);
   const measuring = useAnalysis((state) => state.measuring);
-  const { detection: settings, score } = useStore(settingsStore);
+  const settings = useSetting('detection');
+  const score = useSetting('score');
   const chosen = useSelection(chosenRuns);
   const here = useNoiseReading();
   const foundIn = useFoundIn();

@@ -12,10 +12,10 @@ import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
 import { wantedFile } from '@/lib/page/explorer/probe-source.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { useAnalysis } from './use-analysis';
 import { useModel } from './use-model';
+import { useSetting } from './use-settings';
 
 /** Whether anything can be measured now on what the report was measured on, and why not. */
 export function useMeasurable(report: AnalysisReport): { readonly whyNot: string | null; readonly isBusy: boolean } {
@@ -42,7 +42,7 @@ export function MeasureButton({
   children: ReactNode;
 }) {
   const { whyNot, isBusy } = useMeasurable(report);
-  const detection = useStore(settingsStore, (settings) => settings.detection);
+  const detection = useSetting('detection');
   const summary = useModel((state) => state.summary);
   const ablated = unmeasured(report, ablationsOf(which, report.model, detectedIn(report, detection)));
   const isStreamed = summary !== null && keepsStates(summary);

@@ -1,9 +1,7 @@
 'use client';
 /** Where blocks matter at each noise level, at once, and which level every other chart is read at. */
 import { lazy, Suspense, useMemo } from 'react';
-import { useStore } from 'zustand';
 import { NOISE_ROWS_HEIGHT } from '@/components/charts/noise-rows-height';
-import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
@@ -12,9 +10,11 @@ import { MEASURE_NAMES, noiseMeasure, noiseWords } from '@/lib/page/explorer/noi
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { noiseRowsData } from './noise-rows-data';
+import { SettingChoice } from './setting-controls';
 import { useAnalysis } from './use-analysis';
 import { useLinked } from './use-linked';
 import { useReportMark } from './use-report-mark';
+import { useSetting } from './use-settings';
 
 const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: 'Late' } as const satisfies Record<
   Noise,
@@ -28,7 +28,6 @@ const NoiseHelp = lazy(async () => ({ default: (await import('./help-texts')).No
 
 export function NoisePanel({ width }: { width: number }) {
   const report = useAnalysis((state) => state.report);
-  const noise = useStore(settingsStore, (state) => state.noise);
   const mark = useReportMark();
   const measured = useMemo(() => report && noiseMeasure(report), [report]);
   const missing = whyNoBands(report);
@@ -46,9 +45,9 @@ export function NoisePanel({ width }: { width: number }) {
       }
       tools={
         <>
-          <Choice<Noise>
+          <SettingChoice<Noise>
             name="Noise level"
-            value={missing === null ? noise : 'together'}
+            of={({ noise }) => (missing === null ? noise : 'together')}
             disabled={missing !== null}
             onChange={(next) => settingsStore.setState({ noise: next })}
             options={NOISES.map((value) => {
@@ -76,8 +75,8 @@ const sentence = (words: string): string => words.charAt(0).toUpperCase() + word
 
 function Rows({ width, report }: { width: number; report: AnalysisReport | null }) {
   const { numBlocks, stacks, hovered, onHover } = useLinked(width, NOTHING_DETECTED);
-  const noise = useStore(settingsStore, (state) => state.noise);
-  const colours = useStore(settingsStore, (state) => state.colours);
+  const noise = useSetting('noise');
+  const colours = useSetting('colours');
   const data = useMemo(() => report && noiseRowsData(report, colours), [report, colours]);
   const place = <NoiseRowsPlace />;
   if (!report) return place;

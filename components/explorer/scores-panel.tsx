@@ -23,12 +23,12 @@ import { correlationWords } from '@/lib/page/browser/confidence-words.ts';
 import { ablationStore, stopAblation } from '@/lib/page/explorer/ablations.ts';
 import { background } from '@/lib/page/explorer/background/index.ts';
 import { partRead } from '@/lib/page/explorer/part-read.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { BlockTable } from './block-table';
 import { MeasureButton } from './measure-button';
 import { useAnalysis } from './use-analysis';
 import { useBackground } from './use-background';
 import { useReportMark } from './use-report-mark';
+import { useSetting } from './use-settings';
 
 const KINDS: Readonly<Record<Score['kind'], string>> = {
   measured: 'measured',
@@ -97,7 +97,8 @@ function Reading({ report }: { report: AnalysisReport }): ReactNode {
 }
 
 function Correlations({ report }: { report: AnalysisReport }) {
-  const { detection: settings, score: ranking } = useStore(settingsStore);
+  const settings = useSetting('detection');
+  const ranking = useSetting('score');
   const quality = qualitySentences(ranking).map((sentence) => `${scoreNamed(ranking).label}: ${sentence}`);
   const found = useCorrelations(report, settings);
   const rows = useMemo(() => {

@@ -3,11 +3,9 @@
 import { lazy, Suspense, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { EmptyTrajectories, type TrajectoryCurves, trajectoryCurves } from '@/components/charts';
-import { Choice } from '@/components/ui/choice';
 import { Help } from '@/components/ui/help';
 import { Panel } from '@/components/ui/panel';
 import { Popover } from '@/components/ui/popover';
-import { Select } from '@/components/ui/select';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import type { Rows } from '@/lib/core/report/report.ts';
 import { streamTitle } from '@/lib/page/browser/stream-words.ts';
@@ -19,12 +17,14 @@ import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { ComparePopover } from './compare-popover';
+import { SettingChoice, SettingSelect } from './setting-controls';
 import { useAnalysis } from './use-analysis';
 import { useComparison, useOtherCurves } from './use-comparison';
 import { useLinked, useStreams } from './use-linked';
 import { bandMark, useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
+import { useSetting } from './use-settings';
 
 const loadTrajectories = () => import('@/components/charts/trajectories');
 const Trajectories = lazy(async () => ({ default: (await loadTrajectories()).Trajectories }));
@@ -32,9 +32,7 @@ const Trajectories = lazy(async () => ({ default: (await loadTrajectories()).Tra
 const TrajectoriesHelp = lazy(async () => ({ default: (await import('./help-texts')).TrajectoriesHelp }));
 
 export function TrajectoriesPanel({ width, detected }: { width: number; detected: readonly BlockInterval[] }) {
-  const settings = useStore(settingsStore, (state) => state.detection);
   const start = useStore(settingsStore, (state) => state.startBlock);
-  const scale = useStore(settingsStore, (state) => state.differences);
   const report = useAnalysis((state) => state.report);
   const here = useNoiseReading();
   const mark = useReportMark() + bandMark(here);
@@ -80,18 +78,18 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
       }
       tools={
         <>
-          <Choice
+          <SettingChoice
             name="Streams"
-            value={settings.streams}
+            of={({ detection }) => detection.streams}
             onChange={(streams) => setDetection(report, { streams })}
             options={[
               { value: 'mean', label: 'Mean' },
               ...declared.map((stream) => ({ value: stream.id, label: streamTitle(stream) })),
             ]}
           />
-          <Choice
+          <SettingChoice
             name="Scale of Δ"
-            value={scale}
+            of={(settings) => settings.differences}
             onChange={(differences) => settingsStore.setState({ differences })}
             options={[
               { value: 'run', label: 'Run', title: 'The differences of the run in focus fill the panel' },
@@ -109,27 +107,27 @@ export function TrajectoriesPanel({ width, detected }: { width: number; detected
               at once.
             </p>
             <div className="space-y-2">
-              <Select<Rows>
+              <SettingSelect<Rows>
                 label="Tokens"
-                value={settings.rows}
+                of={({ detection }) => detection.rows}
                 onChange={(rows) => setDetection(report, { rows })}
                 options={[
                   { value: 'held-out', label: 'held out' },
                   { value: 'all', label: 'all' },
                 ]}
               />
-              <Select
+              <SettingSelect
                 label="Block u"
-                value={settings.start}
+                of={({ detection }) => detection.start}
                 onChange={(next) => setDetection(report, { start: next })}
                 options={[
                   { value: 'block-u', label: 'runs, probes follow' },
                   { value: 'probe-u', label: 'is a probe too' },
                 ]}
               />
-              <Select
+              <SettingSelect
                 label="Compare with the model after"
-                value={settings.target}
+                of={({ detection }) => detection.target}
                 onChange={(target) => setDetection(report, { target })}
                 options={[
                   { value: 'teacher-after-k', label: 'block k' },
@@ -169,7 +167,8 @@ interface ChartProps {
 
 function Chart({ width, detected, curves, startWords }: ChartProps) {
   const linked = useLinked(width, detected);
-  const { startBlock: start, differences: scale } = useStore(settingsStore);
+  const start = useStore(settingsStore, (state) => state.startBlock);
+  const scale = useSetting('differences');
   const analysing = useStore(busyStore, isAnalysing);
   // The chart and its scales are no part of the first load; they are there by the end of the first analysis. A failure is
   // told where they are needed.

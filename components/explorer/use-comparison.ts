@@ -5,8 +5,8 @@ import { useStore } from 'zustand';
 import type { Agreement, OtherCurves } from '@/components/charts';
 import { type Comparison, compareWith, countOf, curvesOf } from '@/lib/page/explorer/comparison.ts';
 import { allOthers, othersStore } from '@/lib/page/explorer/others.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { useNoiseReading } from './use-noise';
+import { useSetting } from './use-settings';
 
 const NONE: readonly OtherCurves[] = [];
 
@@ -14,8 +14,8 @@ const NONE: readonly OtherCurves[] = [];
 export function useComparison(): Comparison | null {
   const here = useNoiseReading();
   const { shown, kept, files } = useStore(othersStore);
-  const settings = useStore(settingsStore, (state) => state.detection);
-  const noise = useStore(settingsStore, (state) => state.noise);
+  const settings = useSetting('detection');
+  const noise = useSetting('noise');
   return useMemo(
     () => (here && shown ? compareWith(here, allOthers({ kept, files }), settings, noise) : null),
     [here, shown, kept, files, settings, noise],

@@ -8,9 +8,9 @@ import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { hoverStore, setHover } from '@/lib/page/explorer/hover.ts';
 import { chosenRuns } from '@/lib/page/explorer/selection.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { useAnalysis } from './use-analysis';
 import { useModel, useSelection } from './use-model';
+import { useSetting } from './use-settings';
 
 const NONE: readonly BlockInterval[] = [];
 const NO_STREAMS: LinkedChartProps['streams'] = [];
@@ -22,7 +22,7 @@ export const useStreams = (): LinkedChartProps['streams'] => useModel(({ summary
 export function useDetected(): readonly BlockInterval[] {
   const streams = useAnalysis(({ report }) => report?.streams ?? null);
   const model = useAnalysis(({ report }) => report?.model ?? null);
-  const settings = useStore(settingsStore, ({ detection }) => detection);
+  const settings = useSetting('detection');
   return useMemo(
     () => (streams && model ? detectedIn({ streams, model }, settings) : NONE),
     [streams, model, settings],
@@ -32,7 +32,7 @@ export function useDetected(): readonly BlockInterval[] {
 /** In which share of the resamples an interval is detected under the present settings; null where nothing was resampled. */
 export function useFoundIn(): (interval: BlockInterval) => number | null {
   const report = useAnalysis((state) => state.report);
-  const settings = useStore(settingsStore, ({ detection }) => detection);
+  const settings = useSetting('detection');
   const found = useMemo(() => report && confidenceUnder(report, settings), [report, settings]);
   return useCallback((interval) => shareIn(found, interval), [found]);
 }

@@ -1,18 +1,17 @@
 'use client';
 /** The report as the charts read it: all timesteps together, or those of one noise level. */
 import { useMemo } from 'react';
-import { useStore } from 'zustand';
 import type { BlockInterval } from '@/lib/core/interval/index.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { bandWords, type NoiseReading, readingOf } from '@/lib/page/explorer/noise.ts';
-import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { useAnalysis } from './use-analysis';
+import { useSetting } from './use-settings';
 
 /** Null before any analysis. */
 export function useNoiseReading(): NoiseReading | null {
   const report = useAnalysis((state) => state.report);
-  const settings = useStore(settingsStore, (state) => state.detection);
-  const noise = useStore(settingsStore, (state) => state.noise);
+  const settings = useSetting('detection');
+  const noise = useSetting('noise');
   return useMemo(() => report && readingOf(report, settings, noise), [report, settings, noise]);
 }
 

@@ -24,6 +24,7 @@ import type { PointScales } from './plan-points';
 import { useAnalysed, useAnalysis } from './use-analysis';
 import { useBackground } from './use-background';
 import { useModel } from './use-model';
+import { useSetting } from './use-settings';
 
 const NO_OFFERS: readonly WidthOffer[] = [];
 
@@ -58,7 +59,7 @@ export interface Planned extends PlanAnswer {
 export function usePlanned(offers: readonly WidthOffer[]): Planned | null {
   const model = useModel((state) => state.summary);
   const report = useAnalysis((state) => state.report);
-  const detection = useStore(settingsStore, (state) => state.detection);
+  const detection = useSetting('detection');
   const replaceBy = useStore(settingsStore, (state) => state.replaceBy);
   const { kind, value, dtype, allow, locked, forbidden, kept } = useStore(plannerStore);
   const subject = useMemo<PlanSubject | null>(() => {

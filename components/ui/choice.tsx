@@ -2,7 +2,7 @@
 /** One of a few options, all visible: a radio group drawn as one control. Null is none of them, shown as mixed. */
 import { useId } from 'react';
 
-interface ChoiceProps<T extends string> {
+export interface ChoiceProps<T extends string> {
   name: string;
   value: T | null;
   options: readonly {

@@ -3,7 +3,7 @@
 import { useId } from 'react';
 import { ChevronIcon } from './icons';
 
-interface SelectProps<T extends string> {
+export interface SelectProps<T extends string> {
   label: string;
   value: T;
   options: readonly { readonly value: T; readonly label: string; readonly disabled?: boolean }[];

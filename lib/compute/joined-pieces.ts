@@ -1,4 +1,4 @@
-/** Messages in pieces (pieces.ts), put together again: a file of its own, since the page loads it at once and the workers' end never. */
+/** Messages in pieces (pieces.ts), put together again. */
 
 export type Path = readonly (string | number)[];
 

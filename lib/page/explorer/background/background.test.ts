@@ -28,7 +28,7 @@ function watched() {
     return {
       ...port,
       postMessage(request) {
-        sent.push(request);
+        sent.push(request as BackgroundRequest);
         port.postMessage(request);
       },
       onCrash: (listener) => crashes.push(listener),
@@ -95,6 +95,15 @@ describe('the background worker', () => {
     crash();
     expect(await background.correlations(more, settings)).toEqual(expected);
     expect(heldParts()).toEqual([true, false, false, true, true]);
+  });
+
+  it('is sent them once for keeping and planning too', async () => {
+    const { background, heldParts } = watched();
+    // There is no store to keep it in here.
+    await background.keep('shapes-16-4-1', report, 0).catch(() => {});
+    expect(await background.plan(subjectWith(), '50%')).not.toBeNull();
+    await background.keep('shapes-16-4-1', { ...report, damage: [] }, 1).catch(() => {});
+    expect(heldParts()).toEqual([true, false, false]);
   });
 
   it('solves the newest of those that wait, and one at a time', async () => {

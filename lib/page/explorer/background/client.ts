@@ -1,5 +1,7 @@
 /** The page's side of the background worker. It starts with the first call, and anew with the first one after a crash. */
 import { joined } from '@/lib/compute/joined-pieces.ts';
+import { paced } from '@/lib/compute/paced.ts';
+import { postInPieces } from '@/lib/compute/pieces.ts';
 import { fromWire } from '@/lib/compute/wire.ts';
 import type { WorkerPort } from '@/lib/compute/worker-port.ts';
 import type { DetectionSettings, RankableReport } from '@/lib/core/detection/index.ts';
@@ -10,8 +12,8 @@ import { PartsSent } from './held-parts.ts';
 import type { BackgroundReply, BackgroundRequest, BackgroundTask, InputOf, ResultOf } from './protocol.ts';
 import type { NamedCorrelations } from './tasks.ts';
 
-/** Replies come in pieces. */
-export type BackgroundPort = WorkerPort<BackgroundRequest, unknown>;
+/** Requests and replies cross in pieces. */
+export type BackgroundPort = WorkerPort<unknown, unknown>;
 
 export interface Background {
   /** Throws what `parseReport` throws. */
@@ -36,7 +38,7 @@ export function createBackground(connect: () => BackgroundPort): Background {
     reject(reason: ContiguaError): void;
   }
   interface Line {
-    readonly port: BackgroundPort;
+    send(message: unknown): void;
     readonly waiting: Map<number, Waiting>;
     /** What the worker holds. */
     subject: PlanSubject | null;
@@ -46,8 +48,9 @@ export function createBackground(connect: () => BackgroundPort): Background {
   let calls = 0;
 
   function open(): Line {
-    const opened: Line = { port: connect(), waiting: new Map(), subject: null, parts: new PartsSent() };
-    opened.port.onMessage(
+    const port = connect();
+    const opened: Line = { send: paced(port.postMessage), waiting: new Map(), subject: null, parts: new PartsSent() };
+    port.onMessage(
       joined((message) => {
         // Both ends are compiled from the same protocol.
         const reply = message as BackgroundReply;
@@ -57,9 +60,9 @@ export function createBackground(connect: () => BackgroundPort): Background {
         else call?.resolve(reply.value as never);
       }),
     );
-    opened.port.onCrash((reason) => {
+    port.onCrash((reason) => {
       if (line === opened) line = null;
-      opened.port.close();
+      port.close();
       const crash = new ContiguaError('internal', 'The background worker of the page ended', { found: reason });
       for (const { reject } of opened.waiting.values()) reject(crash);
       opened.waiting.clear();
@@ -69,11 +72,11 @@ export function createBackground(connect: () => BackgroundPort): Background {
 
   function call<K extends BackgroundTask>(task: K, inputFor: (line: Line) => InputOf<K>): Promise<ResultOf<K>> {
     line ??= open();
-    const { port, waiting } = line;
+    const { send, waiting } = line;
     const [id, input] = [calls++, inputFor(line)];
     return new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      port.postMessage({ id, task, input });
+      postInPieces({ id, task, input } satisfies BackgroundRequest, send);
     });
   }
 
@@ -90,7 +93,8 @@ export function createBackground(connect: () => BackgroundPort): Background {
     correlations: newestOnly((report: RankableReport, settings: DetectionSettings) =>
       call('correlations', ({ parts }) => ({ report: parts.send(report), settings })),
     ),
-    keep: (inputs, report, measuredAtMs) => call('keep', () => ({ inputs, report, measuredAtMs })),
+    keep: (inputs, report, measuredAtMs) =>
+      call('keep', ({ parts }) => ({ inputs, report: parts.send(report), measuredAtMs })),
     listKept: (fingerprint) => call('listKept', () => ({ fingerprint })),
     readKept: (key) => call('readKept', () => ({ key })),
     keepChoice: (record) => call('keepChoice', () => record),

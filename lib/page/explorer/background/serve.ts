@@ -1,4 +1,5 @@
 /** The loop of the background worker: each request is answered once. */
+import { joined } from '@/lib/compute/joined-pieces.ts';
 import { postInPieces } from '@/lib/compute/pieces.ts';
 import { toWire } from '@/lib/compute/wire.ts';
 import type { BackgroundReply, BackgroundRequest } from './protocol.ts';
@@ -21,11 +22,11 @@ export function serveBackground(
   tasks: BackgroundTasks,
   port: {
     postMessage(message: unknown): void;
-    onMessage(listener: (request: BackgroundRequest) => void): void;
+    onMessage(listener: (message: unknown) => void): void;
   },
 ): void {
   const reply = (message: BackgroundReply) => postInPieces(message, port.postMessage);
-  port.onMessage(async ({ id, task, input }) => {
+  const answer = async ({ id, task, input }: BackgroundRequest) => {
     try {
       // Both ends are compiled from the same protocol: the name decides the input's type.
       const work = tasks[task] as (input: unknown) => unknown;
@@ -36,5 +37,7 @@ export function serveBackground(
     } catch (thrown) {
       reply({ id, error: toWire(thrown) });
     }
-  });
+  };
+  // Both ends are compiled from the same protocol.
+  port.onMessage(joined((request) => void answer(request as BackgroundRequest)));
 }

@@ -38,7 +38,7 @@ export interface BackgroundTasks {
   /** Keeps a report under what it was measured on; how many analyses of its model had to make room. */
   keep(input: {
     readonly inputs: string;
-    readonly report: AnalysisReport;
+    readonly report: SentReport<AnalysisReport>;
     readonly measuredAtMs: number;
   }): Promise<number>;
   /** Kept analyses of a model, newest first. */
@@ -65,7 +65,7 @@ export function createBackgroundTasks(): BackgroundTasks {
         name,
         correlation,
       })),
-    keep: ({ inputs, report, measuredAtMs }) => keep(inputs, report, measuredAtMs),
+    keep: ({ inputs, report, measuredAtMs }) => keep(inputs, parts.receive(report), measuredAtMs),
     listKept: ({ fingerprint }) => listKept(fingerprint),
     readKept: ({ key }) => readKept(key),
     keepChoice,
