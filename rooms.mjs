@@ -81,7 +81,7 @@ export const ROOMS = [
     api: `${DATA} lib/server/backend.ts lib/server/routers/index.ts browser npm:@trpc/client npm:zustand`,
     explorer: `${DATA} lib/core/trace/trace-format.ts lib/compute/protocol.ts lib/compute/client.ts lib/compute/wire.ts
       lib/compute/browser-worker.ts lib/compute/worker-port.ts lib/compute/pieces.ts
-      lib/compute/joined-pieces.ts browser npm:zustand`,
+      lib/compute/joined-pieces.ts lib/compute/paced.ts browser npm:zustand`,
     run: `${DATA} browser api npm:zustand`,
     runs: `${DATA} browser api run npm:zustand`,
     'distil-form': `${DATA} browser api npm:zod npm:zustand`,
