@@ -94,7 +94,7 @@ export async function analyseStates(
   const maps = storedMaps(store, source.architecture, { width, fit: split.fit, ridge });
 
   const rows = countsOf(calibration.rows);
-  const comparing = { store, rows, blocks, width, probes: maps, judged, surrogateBytes };
+  const comparing = { store, lasts: sweep.lasts, rows, blocks, width, probes: maps, judged, surrogateBytes };
   const compared = await compareStreams(comparing, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [

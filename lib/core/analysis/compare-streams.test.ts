@@ -29,6 +29,7 @@ async function compared(width: number, missing: number | null, { captured = ROWS
   return await compareStreams(
     {
       store,
+      lasts: false,
       rows: { image: rows },
       blocks,
       width,

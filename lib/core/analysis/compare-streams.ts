@@ -5,7 +5,15 @@
  */
 import type { BlockSpec } from '../model/index.ts';
 import type { PerStream, Similarity } from '../report/report.ts';
-import { jsonPiece, memoryStates, notSealed, putJson, type StateStore, tieredStates } from '../states/index.ts';
+import {
+  jsonPiece,
+  memoryStates,
+  notSealed,
+  putJson,
+  putMatrix,
+  type StateStore,
+  tieredStates,
+} from '../states/index.ts';
 import { type KeptParts, type PartRows, type PartsDone, rowParts, sweepParts } from './gram-parts.ts';
 import { type SweepProgress, sweepGrams } from './gram-sweep.ts';
 import type { CellRows } from './held-out-cells.ts';
@@ -21,6 +29,7 @@ import type { StageClock } from './stage-clock.ts';
 import { withBatches } from './stated-batches.ts';
 import { type BlockProbes, probesOf } from './stored-probes.ts';
 import { type ComparedRows, comparedPiece, putCompared } from './stored-similarity.ts';
+import { type StoredCheckpoints, storedCheckpoints } from './sweep-checkpoint.ts';
 import type { Weightings } from './weightings.ts';
 
 const TILE_ROWS = 4096;
@@ -35,6 +44,8 @@ export interface ComparedStream {
 
 interface Comparing {
   readonly store: StateStore;
+  /** Whether it outlives the process. */
+  readonly lasts: boolean;
   /** Captured rows of each stream. */
   readonly rows: PerStream<number>;
   readonly blocks: readonly BlockSpec[];
@@ -46,7 +57,7 @@ interface Comparing {
 }
 
 export async function compareStreams(
-  { store, rows, blocks, width, probes, judged, surrogateBytes }: Comparing,
+  { store, lasts, rows, blocks, width, probes, judged, surrogateBytes }: Comparing,
   pace: Pace,
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
@@ -68,7 +79,7 @@ export async function compareStreams(
     steps.reduce((sum, { along }) => sum + along, 0),
     onProgress,
   );
-  const sweep: StreamSweep = { store, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep };
+  const sweep: StreamSweep = { store, lasts, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep };
 
   const streams: [string, ComparedStream][] = [];
   for (const { id, count, heldOut } of work) {
@@ -126,7 +137,7 @@ function counter(stage: AnalysisStage, total: number, onProgress: (progress: Ana
   };
 }
 
-interface StreamSweep extends Pick<Comparing, 'store' | 'blocks' | 'width' | 'probes' | 'surrogateBytes'> {
+interface StreamSweep extends Pick<Comparing, 'store' | 'lasts' | 'blocks' | 'width' | 'probes' | 'surrogateBytes'> {
   readonly pace: Pace;
   readonly clock: StageClock;
   readonly onState: (steps?: number) => void;
@@ -169,7 +180,7 @@ async function finishedBoth(
   heldOut: Uint32Array,
   resampling: Resampling,
 ): Promise<[ComparedRows, ComparedRows]> {
-  const { store, blocks, width, onState, onStep } = sweep;
+  const { store, lasts, blocks, width, onState, onStep } = sweep;
   const [ofHeldOut, ofAll] = [
     await comparedPiece(store, heldOutKey(stream)),
     await comparedPiece(store, allKey(stream)),
@@ -182,9 +193,11 @@ async function finishedBoth(
     }
     return [ofHeldOut, ofAll];
   }
-  const made = await compareShared(sweep, stream, count, heldOut, resampling);
+  const checkpoints = lasts ? storedCheckpoints(store, stream) : undefined;
+  const made = await compareShared(sweep, stream, count, heldOut, resampling, checkpoints);
   await putCompared(store, heldOutKey(stream), made.heldOut);
   await putCompared(store, allKey(stream), made.all);
+  await checkpoints?.clear(blocks.length);
   return [made.heldOut, made.all];
 }
 
@@ -252,6 +265,7 @@ async function compareShared(
   count: number,
   heldOut: Uint32Array,
   resampling: Resampling,
+  checkpoints: StoredCheckpoints | undefined,
 ): Promise<{ readonly heldOut: ComparedRows; readonly all: ComparedRows }> {
   const waiting = waitingRows(store, surrogateBytes, width);
   const surrogateKey = (start: number) => `surrogate/${stream}-${start}`;
@@ -288,6 +302,7 @@ async function compareShared(
       },
       pace,
       progress,
+      { checkpoints },
     );
   } finally {
     for (let start = 0; start < blocks.length; start++) {
@@ -303,11 +318,7 @@ function waitingRows(store: StateStore, bytes: number, width: number) {
   return {
     read: (key: string) => rows.read(key),
     remove: (key: string) => rows.remove(key),
-    async put(key: string, values: Float32Array) {
-      await rows.create(key, values.length / width, width);
-      await rows.write(key, 0, values);
-      await rows.seal(key);
-    },
+    put: (key: string, values: Float32Array) => putMatrix(rows, key, values, width),
   };
 }
 

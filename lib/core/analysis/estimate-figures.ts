@@ -16,6 +16,7 @@ import { weightedProbeQuality } from './probe-bounds.ts';
 import { sumProbeErrors } from './probe-quality.ts';
 import { sweepShared } from './shared-sweep.ts';
 import { isOneSweep } from './similarity-form.ts';
+import { checkpointsBytes } from './sweep-checkpoint.ts';
 
 export interface FiguresOf {
   readonly blocks: readonly BlockSpec[];
@@ -33,6 +34,8 @@ export interface MeasuredFigures {
   readonly comparedBytes: number;
   /** Surrogates of all starts that wait for the next probe, at most. */
   readonly surrogateBytes: number;
+  /** In files, while surrogates are advanced for longer than until the first checkpoint. */
+  readonly checkpointBytes: number;
 }
 
 /** Of a state that is compared or advanced, in the process and on the engine. */
@@ -45,7 +48,7 @@ const [FITTED_SETS, MOST_FITTED_SETS] = [2, 5];
 
 export async function measureFigures(of: FiguresOf, pace: Pace): Promise<MeasuredFigures> {
   const { blocks, streams, width, rows: counts, split, judged } = of;
-  let [probesSeconds, similaritySeconds] = [0, 0];
+  let [probesSeconds, similaritySeconds, checkpointBytes] = [0, 0, 0];
   const compared: ComparedSize[] = [];
   for (const { id } of streams) {
     const [fit, heldOut] = [split.fit[id]!.length, split.heldOut[id]!.length];
@@ -54,7 +57,10 @@ export async function measureFigures(of: FiguresOf, pace: Pace): Promise<Measure
     const all = counts[id] ?? 0;
     if (isOneSweep(all, heldOut, blocks.length, width)) {
       compared.push(sharedSize(all, heldOut, blocks.length, width, MOST_FITTED_SETS));
-      similaritySeconds += await measureShared(width, fit, heldOut, blocks.length, judged, id, pace);
+      const seconds = await measureShared(width, fit, heldOut, blocks.length, judged, id, pace);
+      similaritySeconds += seconds;
+      const rows = sharedSize(all, heldOut, blocks.length, width, FITTED_SETS).surrogateBytes;
+      checkpointBytes = Math.max(checkpointBytes, checkpointsBytes(seconds, rows));
       continue;
     }
     for (const rows of [heldOut, all]) {
@@ -73,6 +79,7 @@ export async function measureFigures(of: FiguresOf, pace: Pace): Promise<Measure
     similaritySeconds,
     comparedBytes: Math.max(0, ...compared.map((one) => one.keptBytes + STATE_COPIES * one.stateBytes)),
     surrogateBytes: Math.max(0, ...compared.map((one) => one.surrogateBytes)),
+    checkpointBytes,
   };
 }
 

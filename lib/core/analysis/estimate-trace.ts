@@ -44,7 +44,10 @@ export async function estimateTrace(
   const readSeconds = await steadySeconds(async () => {
     for (const { id } of streams) await store.read(stateKey(id, 0));
   });
-  const { probesSeconds, similaritySeconds, comparedBytes, surrogateBytes } = await measureFigures(of, pace);
+  const { probesSeconds, similaritySeconds, comparedBytes, surrogateBytes, checkpointBytes } = await measureFigures(
+    of,
+    pace,
+  );
 
   const { length } = streams.filter(({ id }) => {
     return isOneSweep(of.rows[id] ?? 0, split.heldOut[id]!.length, blocks.length, width);
@@ -67,7 +70,7 @@ export async function estimateTrace(
       similarity: similaritySeconds,
     },
     readBytes: readings * stateBytes,
-    storedBytes: kept + (inFiles ? Math.max(0, surrogateBytes - room) : 0),
+    storedBytes: kept + (inFiles ? Math.max(0, surrogateBytes - room) + checkpointBytes : 0),
     memoryBytes: Math.max(
       meter?.taken?.() ?? 0,
       running + inMemory,

@@ -152,7 +152,8 @@ export async function estimateAnalysis(
     damage: { intervals, samples, secondsPerInterval },
     ...(ablations ? { ablation: ablationOf(ablations) } : {}),
     readBytes: blockBytes * (1 + (intervals > 0 ? sweeps : 0)),
-    storedBytes: kept + (inFiles ? Math.max(2 * all, Math.max(0, surrogates - surrogateBytes)) : 0),
+    storedBytes:
+      kept + (inFiles ? Math.max(2 * all, Math.max(0, surrogates - surrogateBytes) + figures.checkpointBytes) : 0),
     memoryBytes: Math.max(
       meter?.taken?.() ?? 0,
       running + inMemory + (spills ? 2 * batchBytes : all),

@@ -5,9 +5,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Similarity } from '../report/report.ts';
 import { type Grams, gramsOf } from './gram-batches.ts';
-import { GramTotals } from './gram-totals.ts';
+import { GramTotals, type StoredTotals } from './gram-totals.ts';
 import type { CellRows } from './held-out-cells.ts';
-import { type ResampledSimilarity, ResampledSweep } from './resampled-similarity.ts';
+import { type FoundResamples, type ResampledSimilarity, ResampledSweep } from './resampled-similarity.ts';
 import { kernelOf } from './sample-kernels.ts';
 import { emptyMatrix, perEstimator, putValues, Trajectories } from './similarity-matrices.ts';
 import type { Weightings } from './weightings.ts';
@@ -33,6 +33,12 @@ export interface SweepOf {
 export interface Swept {
   readonly similarity: Similarity;
   readonly resampled: ResampledSimilarity | null;
+}
+
+/** What was found of surrogates so far. */
+export interface FoundOfSurrogates {
+  readonly totals: StoredTotals['surrogates'];
+  readonly resampled: FoundResamples | null;
 }
 
 /** Feed it with states in order, then with surrogates in any. */
@@ -88,6 +94,22 @@ export class GramFigures {
   addSurrogateGrams(start: number, block: number, grams: Grams): void {
     this.#totals.addSurrogate(start, block, grams, this.#states);
     if (this.#isLast) this.#trajectories.put(start - 1, block, ...this.#totals.ofSurrogate(start, block));
+  }
+
+  /** No copy: it changes with what is added. */
+  get found(): FoundOfSurrogates {
+    return { totals: this.#totals.stored.surrogates, resampled: this.#resampled?.found ?? null };
+  }
+
+  /** After all states: as if the surrogates had been added. */
+  restore({ totals, resampled }: FoundOfSurrogates): void {
+    this.#totals.restoreSurrogates(totals);
+    for (const [start, row] of totals.entries()) {
+      for (const [block, surrogate] of row.entries()) {
+        if (surrogate) this.#trajectories.put(start - 1, block, ...this.#totals.ofSurrogate(start, block));
+      }
+    }
+    if (resampled) this.#resampled?.restore(resampled);
   }
 
   result(): Swept {

@@ -44,6 +44,11 @@ export class GramTotals {
     return { states: this.#states, pairs: this.#pairs, surrogates: this.#surrogates };
   }
 
+  /** Of surrogates, as they were stored. */
+  restoreSurrogates(stored: StoredTotals['surrogates']): void {
+    for (const [start, row] of stored.entries()) this.#surrogates[start] = [...row];
+  }
+
   addState(index: number, grams: Grams, isConstant: boolean): void {
     this.#states[index] = addSelf(this.#states[index] ?? null, selfOf(grams, isConstant));
   }

@@ -17,7 +17,14 @@ import type { Pace } from './pace.ts';
 import { percentileBounds, sixDigits } from './percentile-bounds.ts';
 import { pickRows } from './pick-rows.ts';
 import { kernelOf } from './sample-kernels.ts';
-import { ESTIMATORS, emptyMatrix, type MutableMatrix, perEstimator, perReading } from './similarity-matrices.ts';
+import {
+  ESTIMATORS,
+  emptyMatrix,
+  type MutableMatrix,
+  perEstimator,
+  perReading,
+  READINGS,
+} from './similarity-matrices.ts';
 import { type PerWeighting, weightedCka, weightedHsic } from './weighted-cka.ts';
 import type { Weightings } from './weightings.ts';
 
@@ -28,6 +35,19 @@ export interface ResampledSimilarity {
   readonly trajectories: PerEstimator<PerReading<Float64Array>>;
   /** One per noise band, over the rows that were read. */
   readonly bands: readonly Similarity[];
+}
+
+interface FoundMatrices {
+  readonly bounds: PerEstimator<MatrixBounds>;
+  readonly bands: readonly PerEstimator<Matrix>[];
+}
+
+/** What was found of surrogates so far. */
+export interface FoundResamples {
+  /** Plain numbers. */
+  readonly matrices: PerReading<FoundMatrices>;
+  /** Of the readings that are kept, one after the other. */
+  readonly values: Float64Array;
 }
 
 /**
@@ -153,6 +173,33 @@ export class ResampledSweep {
     readings['probe-u/teacher-after-u'].put(start + 1, k, against.get(start + 2)!);
   }
 
+  get found(): FoundResamples {
+    const all = this.#readings().map(({ values }) => values);
+    const values = new Float64Array(all.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const some of all) {
+      values.set(some, at);
+      at += some.length;
+    }
+    return { matrices: perReading((reading) => this.#trajectories[reading].matrices), values };
+  }
+
+  /** After all states: as if the surrogates had been put. */
+  restore({ matrices, values }: FoundResamples): void {
+    for (const reading of READINGS) this.#trajectories[reading].restore(matrices[reading]);
+    let at = 0;
+    for (const { values: own } of this.#readings()) {
+      own.set(values.subarray(at, at + own.length));
+      at += own.length;
+    }
+  }
+
+  #readings(): readonly { readonly values: Float64Array }[] {
+    return Object.values(this.#trajectories).flatMap(({ values }) =>
+      ESTIMATORS.map((name) => ({ values: values[name] })),
+    );
+  }
+
   result(): ResampledSimilarity {
     const readings = this.#trajectories;
     return {
@@ -207,6 +254,18 @@ class Resampled {
     this.values = perEstimator(() => new Float64Array(kept).fill(Number.NaN));
   }
 
+  /** No copies. */
+  get matrices(): FoundMatrices {
+    return { bounds: this.bounds, bands: this.bands };
+  }
+
+  restore({ bounds, bands }: FoundMatrices): void {
+    for (const estimator of ESTIMATORS) {
+      for (const end of ['low', 'high'] as const) copyInto(this.bounds[estimator][end], bounds[estimator][end]);
+      for (const [at, band] of this.bands.entries()) copyInto(band[estimator], bands[at]![estimator]);
+    }
+  }
+
   /** `values` may be of the bands alone. */
   put(i: number, j: number, values: PerWeighting): void {
     const { bands, resamples, columns } = this.#weightings;
@@ -235,4 +294,8 @@ class Resampled {
     const ones = (of: Float64Array) => of.map((value) => (Number.isNaN(value) ? value : 1));
     this.put(i, i, { debiased: ones(self.debiased), biased: ones(self.biased) });
   }
+}
+
+function copyInto(matrix: MutableMatrix, from: Matrix): void {
+  for (const [i, row] of from.entries()) matrix[i] = [...row];
 }

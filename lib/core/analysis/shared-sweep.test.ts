@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import type { AffineMap } from '../model/route.ts';
 import { seededRandom } from '../random.ts';
+import { memoryStates } from '../states/index.ts';
 import { describePerEngine } from '../tensor/test-engines.ts';
 import { type SweepRows, sweepGrams } from './gram-sweep.ts';
 import { cellRows, cellsOf } from './held-out-cells.ts';
@@ -9,6 +10,7 @@ import { Pace } from './pace.ts';
 import { pickRows } from './pick-rows.ts';
 import { asAffineMap, fitProbe } from './probe.ts';
 import { type SharedRows, type SharedSweepOf, sweepShared } from './shared-sweep.ts';
+import { storedCheckpoints } from './sweep-checkpoint.ts';
 import { weightingsOf } from './weightings.ts';
 
 const [BLOCKS, WIDTH, ROWS] = [6, 96, 80];
@@ -176,7 +178,7 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'one sweep over held-out and al
     const states = statesOf();
     const probes = await fittedProbes(states);
     const own = { ...of, resampling: null };
-    const found = await sweepShared(own, rowsIn(states, probes).from, pace, {}, 40);
+    const found = await sweepShared(own, rowsIn(states, probes).from, pace, {}, { mostRows: 40 });
     const expected = await apart(states, probes, own, 40);
     expect(largestDifference(found.all, expected.all)).toBeLessThan(1e-6);
     expect(largestDifference(found.heldOut, expected.heldOut)).toBeLessThan(1e-6);
@@ -198,6 +200,66 @@ describePerEngine(['cpu', 'wasm', 'tensorflow'], 'one sweep over held-out and al
     expect(none.all.similarity.trajectories.debiased['block-u/teacher-after-k'].flat().every((v) => v === null)).toBe(
       true,
     );
+  });
+
+  it.each([
+    ['one set of fitted rows', {}, 0],
+    ['two sets', { twins: true }, 1],
+  ])('goes on after the last checkpoint, with %s, to the same bits', async (_, made, sets) => {
+    const states = statesOf(made);
+    const probes = await fittedProbes(states);
+    const undisturbed = await sweepShared(of, rowsIn(states, probes).from, pace);
+    // After the last surrogate of each block the next one begins.
+    for (const stopAt of [4, 9, 12, 20]) {
+      const store = memoryStates();
+      // Each block is followed by a checkpoint.
+      const checkpoints = () => storedCheckpoints(store, 'image', { now: () => 0, everyMs: 0 });
+      const [controller, first] = [new AbortController(), rowsIn(states, probes).from];
+      let surrogates = 0;
+      const stopped = sweepShared(
+        of,
+        first,
+        new Pace(controller.signal),
+        { onSurrogate: () => void (++surrogates === stopAt && controller.abort()) },
+        { checkpoints: checkpoints() },
+      );
+      await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+      const before = await checkpoints().get();
+      expect(before!.firsts.length).toBeLessThanOrEqual(1 + sets);
+      expect(((before!.block + 1) * (before!.block + 2)) / 2).toBeLessThanOrEqual(stopAt);
+
+      const asked: number[] = [];
+      const { from } = rowsIn(states, probes);
+      const probe = (block: number) => {
+        asked.push(block);
+        return from.probe(block);
+      };
+      surrogates = 0;
+      const resumed = await sweepShared(
+        of,
+        { ...from, probe },
+        pace,
+        { onSurrogate: () => void surrogates++ },
+        { checkpoints: checkpoints() },
+      );
+      expect(asked[0]).toBe(before!.block + 1);
+      expect(surrogates).toBe((BLOCKS * (BLOCKS + 1)) / 2);
+      expect(resumed).toEqual(undisturbed);
+      await checkpoints().clear(BLOCKS);
+      expect(store.usage.memoryBytes).toBe(0);
+    }
+  });
+
+  it('goes on without checkpoints where the store has no room for them, and leaves nothing of them', async () => {
+    const states = statesOf();
+    const probes = await fittedProbes(states);
+    const undisturbed = await sweepShared(of, rowsIn(states, probes).from, pace);
+    const store = memoryStates(3 * heldOut.length * WIDTH * 4);
+    const checkpoints = storedCheckpoints(store, 'image', { now: () => 0, everyMs: 0 });
+    expect(await sweepShared(of, rowsIn(states, probes).from, pace, {}, { checkpoints })).toEqual(undisturbed);
+    expect(checkpoints.isDue()).toBe(false);
+    expect(store.usage.memoryBytes).toBe(0);
+    expect(await checkpoints.get()).toBeNull();
   });
 
   it('leaves no tensors behind when it is stopped', async () => {

@@ -8,7 +8,8 @@
  *   are, when it begins, those of the surrogates before it follows their way: one set of fitted rows is advanced for all of them.
  *   Where they are not (rows that are equal before a block and differ after it; a large ridge), another set begins.
  *
- * A surrogate then takes products over its held-out rows, about a quarter of all.
+ * A surrogate then takes products over its held-out rows, about a quarter of all. A sweep of many surrogates takes long: with
+ * checkpoints, one that was interrupted goes on after the last (sweep-checkpoint.ts).
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { CentredStates } from './centred-states.ts';
@@ -19,6 +20,7 @@ import { type ProbeStep, probeStep } from './kernels.ts';
 import type { Pace } from './pace.ts';
 import { pickRows } from './pick-rows.ts';
 import { kernelOf, sumsOf } from './sample-kernels.ts';
+import type { Checkpoints, SweptSoFar, WaitingRows } from './sweep-checkpoint.ts';
 
 /**
  * Of the norm of the fitted rows, so much may two sets differ and be one: what float32 leaves of a product of thousands of terms. CKA
@@ -53,7 +55,7 @@ export async function sweepShared(
   from: SharedRows,
   pace: Pace,
   { onState = () => {}, onSurrogate = () => {} }: SweepProgress = {},
-  mostRows?: number,
+  { mostRows, checkpoints }: { readonly mostRows?: number; readonly checkpoints?: Checkpoints | undefined } = {},
 ): Promise<SweptBoth> {
   const sweep = new SharedSweep(of, from, mostRows);
   try {
@@ -62,7 +64,12 @@ export async function sweepShared(
       onState();
       await pace.breathe();
     }
-    for (let block = 0; block < of.blocks; block++) await sweep.advance(block, pace, onSurrogate);
+    const before = await checkpoints?.get();
+    if (before) await sweep.restore(before, onSurrogate);
+    for (let block = before ? before.block + 1 : 0; block < of.blocks; block++) {
+      await sweep.advance(block, pace, onSurrogate);
+      if (block < of.blocks - 1 && checkpoints?.isDue()) await checkpoints.put(sweep.soFar(block), from, of.width);
+    }
     return sweep.result();
   } finally {
     sweep.dispose();
@@ -149,6 +156,24 @@ class SharedSweep {
     } finally {
       step?.dispose();
     }
+  }
+
+  /** Once all surrogates have been through the probe of `block`. */
+  soFar(block: number): SweptSoFar {
+    return { block, firsts: this.#firsts, heldOut: this.#ofHeldOut.found, all: this.#ofAll.found };
+  }
+
+  /** After all states. Counts the surrogates that need not be advanced again. */
+  async restore(
+    { block, firsts, heldOut, all, surrogate, fitted }: SweptSoFar & WaitingRows,
+    onSurrogate: () => void,
+  ): Promise<void> {
+    this.#firsts.push(...firsts);
+    this.#ofHeldOut.restore(heldOut);
+    this.#ofAll.restore(all);
+    for (const set of firsts.keys()) await this.#from.putFitted(set, await fitted(set));
+    for (let start = 0; start <= block; start++) await this.#from.putSurrogate(start, await surrogate(start));
+    for (let done = 0; done < ((block + 1) * (block + 2)) / 2; done++) onSurrogate();
   }
 
   result(): SweptBoth {

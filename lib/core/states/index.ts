@@ -1,6 +1,6 @@
 export { fileStates } from './file-states.ts';
 export { type MemoryStates, memoryStates } from './memory-states.ts';
-export { floatsPiece, jsonPiece, putFloats, putJson } from './pieces.ts';
+export { floatsPiece, jsonPiece, putFloats, putJson, putMatrix } from './pieces.ts';
 export type { StateFile, StateFolder } from './state-folder.ts';
 export {
   FLOAT_BYTES,

@@ -4,6 +4,13 @@
  */
 import type { StateStore } from './state-store.ts';
 
+/** All rows of a matrix at once. */
+export async function putMatrix(store: StateStore, key: string, values: Float32Array, width: number): Promise<void> {
+  await store.create(key, values.length / width, width);
+  await store.write(key, 0, values);
+  await store.seal(key);
+}
+
 /** JSON keeps every finite number exactly; NaN and infinities must not be in it. */
 export async function putJson(store: StateStore, key: string, value: unknown): Promise<void> {
   await putBytes(store, key, new TextEncoder().encode(JSON.stringify(value)));
@@ -30,9 +37,7 @@ async function putBytes(store: StateStore, key: string, bytes: Uint8Array): Prom
   const padded = new Uint8Array(words * 4);
   new Float64Array(padded.buffer, 0, 1)[0] = bytes.length;
   padded.set(bytes, 8);
-  await store.create(key, 1, words);
-  await store.write(key, 0, new Float32Array(padded.buffer));
-  await store.seal(key);
+  await putMatrix(store, key, new Float32Array(padded.buffer), words);
 }
 
 async function pieceBytes(store: StateStore, key: string): Promise<Uint8Array<ArrayBuffer> | null> {
