@@ -1,5 +1,9 @@
 /** Analyse, from the first click to a page full of charts: progress, a page that stays alive, Stop, and no leaks. */
 import type { Page } from '@playwright/test';
+import type { BlockInterval } from '../lib/core/interval/index.ts';
+import type { AnalysisReport } from '../lib/core/report/report.ts';
+import { percentWords } from '../lib/page/browser/number-words.ts';
+import { keptText } from '../lib/testing/kept-analysis.ts';
 import {
   ANALYSIS_MS,
   alerts,
@@ -67,6 +71,7 @@ test('a finished analysis fills every chart, and moves none', async ({ page }) =
   const charts = ['Blocks', 'Noise levels', 'Similarity of hidden states', 'Where runs break'];
   const tops = () => Promise.all(charts.map(async (title) => (await panel(page, title).boundingBox())?.y));
   const empty = await tops();
+  const shown = await watchRunningDamage(page);
   await analyse(page);
   await page.evaluate(() => window.scrollTo(0, 0));
   expect(await tops()).toEqual(empty);
@@ -97,6 +102,13 @@ test('a finished analysis fills every chart, and moves none', async ({ page }) =
   const cores = await page.evaluate(() => navigator.hardwareConcurrency);
   const names = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.name)));
   expect(names.filter((name) => name === 'contigua-float64')).toHaveLength(Math.min(8, cores) - 1);
+  // Intervals showed as they were measured, with what the report says of them.
+  let text: string | null = null;
+  await expect.poll(async () => (text = await keptText(page)), { timeout: 30_000 }).not.toBeNull();
+  const measured = measuredRuns(JSON.parse(text ?? ''));
+  const rows = await shown();
+  expect(rows.length).toBeGreaterThan(0);
+  for (const row of rows) expect(measured).toContainEqual(row);
 });
 
 test('analysing again and again leaves no more tensors in the worker than analysing once', async ({ page }) => {
@@ -165,4 +177,38 @@ async function tensorsInWorker(page: Page): Promise<number> {
 async function tensorsAtRest(page: Page): Promise<number> {
   await expect(page.getByRole('button', { name: /^Minimise error, linear/ })).toBeVisible({ timeout: 90_000 });
   return await tensorsInWorker(page);
+}
+
+/** Each row of the table that grows while intervals are measured, as it was shown last. */
+async function watchRunningDamage(page: Page): Promise<() => Promise<readonly string[][]>> {
+  const rows = await page.evaluateHandle(() => {
+    const seen = new Map<string, string[]>();
+    const look = () => {
+      const tables = [...document.querySelectorAll('table')];
+      const table = tables.find(({ caption }) => caption?.textContent === 'Output error, measured so far');
+      for (const { cells } of table?.tBodies[0]?.rows ?? []) {
+        const texts = [...cells].map(({ textContent }) => textContent);
+        seen.set(texts[0]!, texts);
+      }
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+    return seen;
+  });
+  return async () => await rows.evaluate((seen) => [...seen.values()]);
+}
+
+/** Of a report's intervals, taken out and with probes in their place. The table may have been shown between the two. */
+function measuredRuns({ damage }: Pick<AnalysisReport, 'damage'>): readonly string[][] {
+  const of = ({ first, last }: BlockInterval, by: string) => {
+    const found = damage.find(({ edit }) => edit.by === by && edit.first === first && edit.last === last);
+    return found ? percentWords(found.outputError) : '';
+  };
+  return damage.flatMap(({ edit }) => {
+    const [interval, nothing, probes] = [`[${edit.first}, ${edit.last}]`, of(edit, 'nothing'), of(edit, 'probes')];
+    return [
+      [interval, nothing, probes],
+      [interval, nothing, ''],
+      [interval, '', probes],
+    ];
+  });
 }

@@ -4,9 +4,6 @@
  */
 import type { Browser, Page } from '@playwright/test';
 import type { TensorToWrite } from '../lib/core/checkpoint/index.ts';
-import type { BlockInterval } from '../lib/core/interval/index.ts';
-import type { AnalysisReport } from '../lib/core/report/report.ts';
-import { percentWords } from '../lib/page/browser/number-words.ts';
 import { keptText } from '../lib/testing/kept-analysis.ts';
 import { traceMainThread } from '../lib/testing/main-thread.ts';
 import { alerts, expect, fact, open, panel, test } from './contigua.ts';
@@ -65,12 +62,7 @@ test('an analysis of a large model is estimated, stopped, and continued after a 
   await openFolder(page, folder);
   await expect(panel(page, 'Calibration')).toContainText(/Interrupted, [3-8] of 8 blocks kept/);
   await pictures(page, 'resumable');
-  const shown = await watchRunningDamage(page);
   const resumed = await analysed(page);
-  const measured = measuredRuns(resumed);
-  const rows = await shown();
-  expect(rows.length).toBeGreaterThan(0);
-  for (const row of rows) expect(measured).toContainEqual(row);
   await pictures(page, 'resumed');
   // What was stored is still what it was: nothing of it was computed again.
   const after = await storedStates(page);
@@ -98,7 +90,7 @@ test('too little memory or storage is refused with the least that would do', asy
   await grant(20e6);
   await page.getByRole('button', { name: 'Estimate', exact: true }).click();
   await expect(alerts(page)).toContainText(
-    /do not fit this browser's storage.*room for .*at least .*(fit;|fewer samples)/s,
+    /do not fit this browser's storage.*room for .*at least .*(fit\.|fewer samples)/s,
     {
       timeout: LONG_MS,
     },
@@ -179,41 +171,6 @@ async function analysed(page: Page): Promise<Report> {
   let text: string | null = null;
   await expect.poll(async () => (text = await keptText(page)), { timeout: 30_000 }).not.toBeNull();
   return JSON.parse(text ?? '');
-}
-
-/** Each row of the table that grows while intervals are measured, as it was shown last. */
-async function watchRunningDamage(page: Page): Promise<() => Promise<readonly string[][]>> {
-  const rows = await page.evaluateHandle(() => {
-    const seen = new Map<string, string[]>();
-    const look = () => {
-      const tables = [...document.querySelectorAll('table')];
-      const table = tables.find(({ caption }) => caption?.textContent === 'Output error, measured so far');
-      for (const { cells } of table?.tBodies[0]?.rows ?? []) {
-        const texts = [...cells].map(({ textContent }) => textContent);
-        seen.set(texts[0]!, texts);
-      }
-    };
-    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
-    return seen;
-  });
-  return async () => await rows.evaluate((seen) => [...seen.values()]);
-}
-
-/** Of a report's intervals, taken out and with probes in their place. The table may have been shown between the two. */
-function measuredRuns(report: Report): readonly string[][] {
-  const { damage } = report as unknown as Pick<AnalysisReport, 'damage'>;
-  const of = ({ first, last }: BlockInterval, by: string) => {
-    const found = damage.find(({ edit }) => edit.by === by && edit.first === first && edit.last === last);
-    return found ? percentWords(found.outputError) : '';
-  };
-  return damage.flatMap(({ edit }) => {
-    const [interval, nothing, probes] = [`[${edit.first}, ${edit.last}]`, of(edit, 'nothing'), of(edit, 'probes')];
-    return [
-      [interval, nothing, probes],
-      [interval, nothing, ''],
-      [interval, '', probes],
-    ];
-  });
 }
 
 async function uninterrupted(browser: Browser, folder: string): Promise<Report> {

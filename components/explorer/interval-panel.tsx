@@ -43,6 +43,7 @@ import { useNoiseReading } from './use-noise';
 import { useReading } from './use-reading';
 import { useReportMark } from './use-report-mark';
 import { useSetting } from './use-settings';
+import { useSliced } from './use-sliced';
 
 /** The one that predicts best first. */
 const SCORES = DAMAGE_SCORES.toSorted(
@@ -53,6 +54,8 @@ const LIST_HEIGHT = 'clamp(184px, 100dvh - 768px, 304px)';
 
 const IntervalHelp = lazy(async () => ({ default: (await import('./help-texts')).IntervalHelp }));
 
+const isFollowed = ({ followed }: { readonly followed: boolean }): boolean => followed;
+
 export function IntervalPanel() {
   const report = useAnalysis((state) => state.report);
   const settings = useSetting('detection');
@@ -62,7 +65,7 @@ export function IntervalPanel() {
   const here = useNoiseReading();
   const caveat = useReading();
   const mark = useReportMark();
-  const taken = useStore(takenStore);
+  const taken = useSliced(takenStore, (state) => state, isFollowed);
   const foundIn = useFoundIn();
   const noWeights = lacksWeights(useModel(({ summary }) => summary));
   const [bySureness, setBySureness] = useState(false);

@@ -1,7 +1,7 @@
 /**
  * Messages in pieces. A browser reads a message in one task of the thread that receives it: some 30 ms for the report of a model of sixty
  * blocks, in which the page cannot answer. A worker therefore sends the large parts of a message ahead, each in a message of its
- * own, and the page puts them back in their places. So does the page, one message in each of its tasks (paced.ts). A message with buffers to hand over goes as it is.
+ * own, and the page puts them back in their places. The page sends its own messages in the same way, one in each task (paced.ts). A message with buffers to hand over goes as it is.
  */
 import type { Path, Piece, Rest } from './joined-pieces.ts';
 

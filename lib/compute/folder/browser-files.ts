@@ -6,7 +6,7 @@
 import { ContiguaError } from '../../core/errors.ts';
 import { hexOf, sha256 } from '../../core/sha256.ts';
 import type { StateStore } from '../../core/states/index.ts';
-import { roomIn } from '../stores/opfs-room.ts';
+import { roomBeside, roomIn } from '../stores/opfs-room.ts';
 import { nameOf, opfsStates, type StateDirectory } from '../stores/opfs-states.ts';
 import type { FileHost } from './file-host.ts';
 import { httpFiles } from './http-files.ts';
@@ -14,8 +14,8 @@ import { httpFiles } from './http-files.ts';
 const FOLDER = 'analyses';
 /** Beside the states of analyses, which it is no part of. */
 const ROOM_FOLDER = 'room';
-/** Of what the browser grants: reports and settings are stored as well. */
-const ROOM_SHARE = 0.9;
+const LOCK = 'contigua-analysis-';
+const ROOM_LOCK = 'contigua-room';
 
 export function browserFiles(): FileHost {
   return { ...httpFiles(), openStates, roomForStates };
@@ -48,16 +48,37 @@ async function removeOthers(root: FileSystemDirectoryHandle, own: string): Promi
   }
 }
 
-/** States that are stored count: those of the same analysis are read again, and others make room. */
+/** States that are stored count: those of the same analysis are read again, and others make room, unless another tab uses them. */
 async function roomForStates(bytes: number): Promise<number> {
   const root = await navigator.storage.getDirectory();
-  return await navigator.locks.request('contigua-room', async () => {
-    const stored = await sizeOf(await root.getDirectoryHandle(FOLDER, { create: true }));
-    if (bytes <= stored) return bytes;
-    const room = await roomIn(await folderIn(root, ROOM_FOLDER), (bytes - stored) / ROOM_SHARE);
-    await root.removeEntry(ROOM_FOLDER, { recursive: true });
-    return stored + ROOM_SHARE * room;
+  return await navigator.locks.request(ROOM_LOCK, async () => {
+    // A tab that was closed meanwhile may have left it.
+    await removeRoom(root);
+    const others = await usedByOtherTabs();
+    const analyses = await root.getDirectoryHandle(FOLDER, { create: true });
+    const stored = await sizeOf(analyses, (name) => !others.has(name));
+    try {
+      return await roomBeside(stored, bytes, async (wanted) => await roomIn(await folderIn(root, ROOM_FOLDER), wanted));
+    } finally {
+      await removeRoom(root);
+    }
   });
+}
+
+async function removeRoom(root: FileSystemDirectoryHandle): Promise<void> {
+  try {
+    await root.removeEntry(ROOM_FOLDER, { recursive: true });
+  } catch (thrown) {
+    if (nameOf(thrown) !== 'NotFoundError') throw thrown;
+  }
+}
+
+/** Folders of analyses. Asked under a lock, which tells which locks are this tab's own. */
+async function usedByOtherTabs(): Promise<ReadonlySet<string>> {
+  const { held = [] } = await navigator.locks.query();
+  const own = held.find(({ name }) => name === ROOM_LOCK)?.clientId;
+  const names = held.filter(({ clientId }) => clientId !== own).map(({ name = '' }) => name);
+  return new Set(names.filter((name) => name.startsWith(LOCK)).map((name) => name.slice(LOCK.length)));
 }
 
 async function folderIn(root: FileSystemDirectoryHandle, name: string): Promise<StateDirectory> {
@@ -67,10 +88,14 @@ async function folderIn(root: FileSystemDirectoryHandle, name: string): Promise<
 /** What of TypeScript's DOM types for directories is missing in the version used here. */
 type Folder = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
 
-/** Bytes of all files below a folder. */
-async function sizeOf(folder: FileSystemDirectoryHandle): Promise<number> {
+/** Bytes of all files below a folder, or below some of what is in it. */
+async function sizeOf(
+  folder: FileSystemDirectoryHandle,
+  counts: (name: string) => boolean = () => true,
+): Promise<number> {
   let bytes = 0;
   for await (const entry of (folder as Folder).values()) {
+    if (!counts(entry.name)) continue;
     try {
       bytes +=
         entry.kind === 'directory'
@@ -88,7 +113,7 @@ async function sizeOf(folder: FileSystemDirectoryHandle): Promise<number> {
 async function lock(name: string): Promise<(() => void) | null> {
   return await new Promise((resolve, reject) => {
     navigator.locks
-      .request(`contigua-analysis-${name}`, { ifAvailable: true }, async (held) => {
+      .request(`${LOCK}${name}`, { ifAvailable: true }, async (held) => {
         if (!held) return resolve(null);
         await new Promise<void>((unlock) => resolve(() => unlock()));
       })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fakeOpfs } from './opfs-fixtures.ts';
-import { roomIn } from './opfs-room.ts';
+import { roomBeside, roomIn } from './opfs-room.ts';
 import type { StateDirectory } from './opfs-states.ts';
 
 const MEBI = 2 ** 20;
@@ -23,7 +23,9 @@ describe('the room that a browser grants', () => {
   });
 
   it('is not what a file is left short of without an error', async () => {
-    expect(await roomIn(silent(fakeOpfs(13 * MEBI)), 40 * MEBI)).toBeLessThanOrEqual(13 * MEBI);
+    const room = await roomIn(silent(fakeOpfs(13 * MEBI)), 40 * MEBI);
+    expect(room).toBeGreaterThan(9 * MEBI);
+    expect(room).toBeLessThanOrEqual(13 * MEBI);
   });
 
   it('counts no files of an earlier question that a closed tab left behind', async () => {
@@ -52,6 +54,22 @@ describe('the room that a browser grants', () => {
     };
     await expect(roomIn(broken, MEBI)).rejects.toThrow('gone');
     expect(directory.files.size).toBe(0);
+  });
+});
+
+describe('the room beside what is stored', () => {
+  it('is all that was asked for, to the byte, where it is granted', async () => {
+    for (let bytes = 1e9; bytes < 1e11; bytes = Math.floor(bytes * 1.07)) {
+      expect(await roomBeside(123_456_789, bytes, async (wanted) => wanted)).toBe(bytes);
+    }
+    const never = async () => {
+      throw new Error('There is no need to ask');
+    };
+    expect(await roomBeside(5e9, 5e9, never)).toBe(5e9);
+  });
+
+  it('leaves a tenth of what is granted to other data', async () => {
+    expect(await roomBeside(40e6, 80e6, async () => 30e6)).toBe(67e6);
   });
 });
 

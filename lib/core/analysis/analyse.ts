@@ -41,6 +41,8 @@ export interface AnalyseOptions {
   readonly engineBytes?: number | undefined;
   /** Surrogates of one stream that may wait in memory; more than that wait in the store. */
   readonly surrogateBytes?: number | undefined;
+  /** Between two checkpoints of the surrogates of a stream, at least; two minutes by default. */
+  readonly checkpointMs?: number | undefined;
   readonly damage?: DamageBudget | undefined;
 }
 
@@ -78,6 +80,7 @@ export async function analyseStates(
     store: lasting,
     engineBytes,
     surrogateBytes = SURROGATE_BYTES,
+    checkpointMs,
     damage: budget = {},
   }: AnalyseOptions = {},
 ): Promise<Analysed> {
@@ -94,7 +97,7 @@ export async function analyseStates(
   const maps = storedMaps(store, source.architecture, { width, fit: split.fit, ridge });
 
   const rows = countsOf(calibration.rows);
-  const comparing = { store, lasts: sweep.lasts, rows, blocks, width, probes: maps, judged, surrogateBytes };
+  const comparing = { ...sweep, rows, blocks, width, probes: maps, surrogateBytes, checkpointMs };
   const compared = await compareStreams(comparing, pace, clock, onProgress);
   const streams: PerStream<StreamAnalysis> = Object.fromEntries(
     declared.map(({ id }) => [

@@ -54,14 +54,16 @@ interface Comparing {
   readonly judged: JudgedRows | null;
   /** Surrogates of one stream that may wait in memory; more than that wait in the store. */
   readonly surrogateBytes: number;
+  readonly checkpointMs?: number | undefined;
 }
 
 export async function compareStreams(
-  { store, lasts, rows, blocks, width, probes, judged, surrogateBytes }: Comparing,
+  { rows, judged, ...comparing }: Comparing,
   pace: Pace,
   clock: StageClock,
   onProgress: (progress: AnalysisProgress) => void,
 ): Promise<PerStream<ComparedStream>> {
+  const { blocks, width } = comparing;
   const work = Object.entries(rows).map(([id, count]) => {
     return { id, count, heldOut: (judged?.rows[id]?.rows ?? new Uint32Array()).toSorted() };
   });
@@ -79,7 +81,7 @@ export async function compareStreams(
     steps.reduce((sum, { along }) => sum + along, 0),
     onProgress,
   );
-  const sweep: StreamSweep = { store, lasts, blocks, width, probes, surrogateBytes, pace, clock, onState, onStep };
+  const sweep: StreamSweep = { ...comparing, pace, clock, onState, onStep };
 
   const streams: [string, ComparedStream][] = [];
   for (const { id, count, heldOut } of work) {
@@ -137,7 +139,7 @@ function counter(stage: AnalysisStage, total: number, onProgress: (progress: Ana
   };
 }
 
-interface StreamSweep extends Pick<Comparing, 'store' | 'lasts' | 'blocks' | 'width' | 'probes' | 'surrogateBytes'> {
+interface StreamSweep extends Omit<Comparing, 'rows' | 'judged'> {
   readonly pace: Pace;
   readonly clock: StageClock;
   readonly onState: (steps?: number) => void;
@@ -180,12 +182,14 @@ async function finishedBoth(
   heldOut: Uint32Array,
   resampling: Resampling,
 ): Promise<[ComparedRows, ComparedRows]> {
-  const { store, lasts, blocks, width, onState, onStep } = sweep;
+  const { store, lasts, blocks, width, checkpointMs: everyMs, onState, onStep } = sweep;
   const [ofHeldOut, ofAll] = [
     await comparedPiece(store, heldOutKey(stream)),
     await comparedPiece(store, allKey(stream)),
   ];
+  const checkpoints = lasts ? storedCheckpoints(store, stream, blocks.length, { everyMs }) : null;
   if (ofHeldOut && ofAll) {
+    await checkpoints?.clear();
     for (const rows of [heldOut.length, count]) {
       const { states, along } = stepsOf(rows, blocks.length, width, false);
       onState(states);
@@ -193,11 +197,11 @@ async function finishedBoth(
     }
     return [ofHeldOut, ofAll];
   }
-  const checkpoints = lasts ? storedCheckpoints(store, stream) : undefined;
   const made = await compareShared(sweep, stream, count, heldOut, resampling, checkpoints);
-  await putCompared(store, heldOutKey(stream), made.heldOut);
-  await putCompared(store, allKey(stream), made.all);
-  await checkpoints?.clear(blocks.length);
+  const withRoom = checkpoints?.before ?? ((write) => write());
+  await withRoom(() => putCompared(store, heldOutKey(stream), made.heldOut));
+  await withRoom(() => putCompared(store, allKey(stream), made.all));
+  await checkpoints?.clear();
   return [made.heldOut, made.all];
 }
 
@@ -265,7 +269,7 @@ async function compareShared(
   count: number,
   heldOut: Uint32Array,
   resampling: Resampling,
-  checkpoints: StoredCheckpoints | undefined,
+  checkpoints: StoredCheckpoints | null,
 ): Promise<{ readonly heldOut: ComparedRows; readonly all: ComparedRows }> {
   const waiting = waitingRows(store, surrogateBytes, width);
   const surrogateKey = (start: number) => `surrogate/${stream}-${start}`;
@@ -279,6 +283,7 @@ async function compareShared(
     isFitted: Array.from(all, (row) => !judged.has(row)),
     resampling: resamplingOf(resampling, heldOut),
   };
+  const withRoom = checkpoints?.before ?? ((write) => write());
   let states = 0;
   const progress: SweepProgress = {
     onState() {
@@ -296,13 +301,13 @@ async function compareShared(
         state: (index) => pickedState(store, stream, index, width, all),
         probe: async (block) => (await probes.of(block))[stream] ?? null,
         surrogate: (start) => waiting.read(surrogateKey(start)),
-        putSurrogate: (start, values) => waiting.put(surrogateKey(start), values),
+        putSurrogate: (start, values) => withRoom(() => waiting.put(surrogateKey(start), values)),
         fitted: (set) => waiting.read(fittedKey(set)),
-        putFitted: (set, values) => waiting.put(fittedKey(set), values),
+        putFitted: (set, values) => withRoom(() => waiting.put(fittedKey(set), values)),
       },
       pace,
       progress,
-      { checkpoints },
+      { checkpoints: checkpoints ?? undefined },
     );
   } finally {
     for (let start = 0; start < blocks.length; start++) {

@@ -34,7 +34,7 @@ export interface MeasuredFigures {
   readonly comparedBytes: number;
   /** Surrogates of all starts that wait for the next probe, at most. */
   readonly surrogateBytes: number;
-  /** In files, while surrogates are advanced for longer than until the first checkpoint. */
+  /** Of checkpoints in files; 0 where no sweep is long enough for one. */
   readonly checkpointBytes: number;
 }
 
@@ -59,8 +59,9 @@ export async function measureFigures(of: FiguresOf, pace: Pace): Promise<Measure
       compared.push(sharedSize(all, heldOut, blocks.length, width, MOST_FITTED_SETS));
       const seconds = await measureShared(width, fit, heldOut, blocks.length, judged, id, pace);
       similaritySeconds += seconds;
-      const rows = sharedSize(all, heldOut, blocks.length, width, FITTED_SETS).surrogateBytes;
-      checkpointBytes = Math.max(checkpointBytes, checkpointsBytes(seconds, rows));
+      const rowBytes = sharedSize(all, heldOut, blocks.length, width, FITTED_SETS).surrogateBytes;
+      const found = blocks.length ** 2 * resampleBytes(judged);
+      checkpointBytes = Math.max(checkpointBytes, checkpointsBytes(seconds, rowBytes + found));
       continue;
     }
     for (const rows of [heldOut, all]) {
@@ -90,14 +91,21 @@ export function bytesOfRows({ width, rows }: Pick<FiguresOf, 'width' | 'rows'>):
 
 /** What is kept beside the states: probes, and what was compared. */
 export function figureBytes(of: FiguresOf): number {
-  const { blocks, streams, width, split, judged } = of;
+  const { streams, width, split } = of;
   const probes = streams.reduce((sum, { id }) => {
     const fit = split.fit[id]!.length;
     return sum + (fit > 0 ? updatesOf(of, id) * FLOAT_BYTES * width * (fit < width ? 2 * fit + 2 : width + 2) : 0);
   }, 0);
-  const results = streams.length * blocks.length ** 2 * (RESULT_BYTES + 4 * 8 * (judged?.weightings.resamples ?? 0));
-  return probes + results;
+  return probes + resultBytes(of);
 }
+
+/** What was compared: it does not shrink with the tokens. */
+export function resultBytes({ blocks, streams, judged }: Pick<FiguresOf, 'blocks' | 'streams' | 'judged'>): number {
+  return streams.length * blocks.length ** 2 * (RESULT_BYTES + resampleBytes(judged));
+}
+
+/** Of a pair of blocks and a stream: two estimators, two readings, float64. */
+const resampleBytes = (judged: JudgedRows | null): number => 2 * 2 * 8 * (judged?.weightings.resamples ?? 0);
 
 function updatesOf({ blocks }: FiguresOf, stream: string): number {
   return blocks.filter(({ updates }) => updates.includes(stream)).length;

@@ -5,7 +5,7 @@
 import { countsOf } from '../capture/index.ts';
 import { memoryStates } from '../states/index.ts';
 import { type AnalysisEstimate, type AnalysisLimits, BASE_BYTES, type EstimateOptions, tooLittle } from './estimate.ts';
-import { bytesOfRows, figureBytes, measureFigures, steadySeconds } from './estimate-figures.ts';
+import { bytesOfRows, figureBytes, measureFigures, resultBytes, steadySeconds } from './estimate-figures.ts';
 import { splitRows } from './held-out.ts';
 import { judgedRows } from './judged-rows.ts';
 import { Pace } from './pace.ts';
@@ -16,6 +16,8 @@ import type { StatesSource } from './states-source.ts';
 export interface TraceEstimate extends Pick<AnalysisEstimate, 'tokens' | 'storedBytes' | 'memoryBytes' | 'readBytes'> {
   readonly seconds: { readonly reading: number } & Pick<AnalysisEstimate['seconds'], 'probes' | 'similarity'>;
   readonly limits: Pick<AnalysisLimits, 'surrogateBytes'>;
+  /** Of what is stored, so much does not shrink with the tokens. */
+  readonly fixedBytes: number;
 }
 
 /** For probes, twice for what is compared by one sweep, and for pairs. */
@@ -77,5 +79,6 @@ export async function estimateTrace(
       comparing + inMemory + Math.min(surrogateBytes, room),
     ),
     limits: { surrogateBytes: room },
+    fixedBytes: resultBytes(of),
   };
 }

@@ -108,6 +108,33 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', ()
     }
   }, 240_000);
 
+  it('goes on after a checkpoint among the surrogates of a stream, to the bit', async () => {
+    const few = sampleTokens(whole, 40);
+    const expected = figures(await analysis({}, few));
+    for (const at of [7, 20]) {
+      const store = memoryStates();
+      const sealed: string[] = [];
+      const seal = async (key: string) => {
+        sealed.push(key);
+        await store.seal(key);
+      };
+      const watched = { ...store, seal };
+      Object.defineProperty(watched, 'usage', { get: () => store.usage });
+      const controller = new AbortController();
+      const onProgress: AnalyseOptions['onProgress'] = ({ stage, done }) => {
+        if (stage === 'trajectories' && done >= at) controller.abort();
+      };
+      const stopped = analysis({ store: watched, checkpointMs: 0, signal: controller.signal, onProgress }, few);
+      await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+      expect(sealed.filter((key) => /^sweep\/.*-found$/.test(key)).length).toBeGreaterThan(0);
+      expect(figures(await analysis({ store, checkpointMs: 0 }, few))).toEqual({
+        ...expected,
+        stages: expect.any(Number),
+      });
+      for (const generation of [0, 1]) expect(await store.shape(`sweep/image-${generation}-found`)).toBeNull();
+    }
+  }, 240_000);
+
   it('neither computes nor writes anything of the sweep twice', async () => {
     // Checkpoints come as often as the time that they take allows: after every block with a clock that stands still.
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);

@@ -65,10 +65,11 @@ export async function sweepShared(
       await pace.breathe();
     }
     const before = await checkpoints?.get();
-    if (before) await sweep.restore(before, onSurrogate);
+    if (before) await sweep.restore(before, pace, onSurrogate);
     for (let block = before ? before.block + 1 : 0; block < of.blocks; block++) {
       await sweep.advance(block, pace, onSurrogate);
-      if (block < of.blocks - 1 && checkpoints?.isDue()) await checkpoints.put(sweep.soFar(block), from, of.width);
+      if (block < of.blocks - 1 && checkpoints?.isDue())
+        await checkpoints.put(sweep.soFar(block), from, of.width, pace);
     }
     return sweep.result();
   } finally {
@@ -166,13 +167,20 @@ class SharedSweep {
   /** After all states. Counts the surrogates that need not be advanced again. */
   async restore(
     { block, firsts, heldOut, all, surrogate, fitted }: SweptSoFar & WaitingRows,
+    pace: Pace,
     onSurrogate: () => void,
   ): Promise<void> {
     this.#firsts.push(...firsts);
     this.#ofHeldOut.restore(heldOut);
     this.#ofAll.restore(all);
-    for (const set of firsts.keys()) await this.#from.putFitted(set, await fitted(set));
-    for (let start = 0; start <= block; start++) await this.#from.putSurrogate(start, await surrogate(start));
+    for (const set of firsts.keys()) {
+      await this.#from.putFitted(set, await fitted(set));
+      await pace.breathe();
+    }
+    for (let start = 0; start <= block; start++) {
+      await this.#from.putSurrogate(start, await surrogate(start));
+      await pace.breathe();
+    }
     for (let done = 0; done < ((block + 1) * (block + 2)) / 2; done++) onSurrogate();
   }
 

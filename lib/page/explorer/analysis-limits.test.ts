@@ -50,9 +50,10 @@ describe('too little storage', () => {
   });
 
   it('names the tokens of a trace by what is stored of each row, where they are fewer than features', () => {
-    const refused = (width: number) => () => assertStorageFits(estimate, 5_000_000, { ...model, width, trace: {} });
+    const refused = (width: number) => () =>
+      assertStorageFits({ ...estimate, fixedBytes: 1_200_000 }, 5_000_000, { ...model, width, trace: {} });
     expect(refused(1000)).toThrow('The probes and surrogates of this analysis do not fit');
-    // 950 of 1,200 rows, of which 200 are text.
+    // 3.8 of 4.8 MB: 950 of 1,200 rows, of which 200 are text.
     expect(refused(1000)).toThrow(
       expect.objectContaining({
         details: expect.objectContaining({ hint: expect.stringContaining('750 tokens per stream fit') }),

@@ -73,17 +73,16 @@ export interface StoredModel {
   readonly trace?: unknown;
 }
 
+type StoredEstimate = Pick<AnyEstimate, 'storedBytes' | 'tokens'> & { readonly fixedBytes?: number };
+
 /**
  * Throws `too-large` where the browser's storage has less room than states need, with the most tokens per stream that fit.
  * `roomBytes` counts what an interrupted analysis has stored already.
  */
-export function assertStorageFits(
-  { storedBytes, tokens }: Pick<AnyEstimate, 'storedBytes' | 'tokens'>,
-  roomBytes: number,
-  model: StoredModel,
-): void {
+export function assertStorageFits(estimate: StoredEstimate, roomBytes: number, model: StoredModel): void {
+  const { storedBytes } = estimate;
   if (storedBytes <= roomBytes) return;
-  const most = mostTokens(storedBytes, roomBytes, Object.values(tokens), model);
+  const most = mostTokens(estimate, roomBytes, model);
   const { min } = LIMIT_RANGES.tokens;
   const what = model.trace ? 'probes and surrogates' : 'states';
   const room = 'free some space on the disk; a private window stores less than others';
@@ -97,24 +96,21 @@ export function assertStorageFits(
   });
 }
 
-/** Of what a trace's probes and surrogates take, the rest being figures, which do not shrink with the tokens. */
-const TRACE_SHARE = 0.95;
-
 /**
  * Of a model, rows of every state go; probes, which shrink too, are left out, so that fewer are named rather than too many. What is stored of a
- * trace goes with its rows while they are fewer than features; 0 where they are not.
+ * trace but for `fixedBytes` goes with its rows while they are fewer than features; 0 where they are not.
  */
 function mostTokens(
-  storedBytes: number,
+  { storedBytes, tokens, fixedBytes = 0 }: StoredEstimate,
   roomBytes: number,
-  counts: readonly number[],
   { numBlocks, width, trace }: StoredModel,
 ): number {
+  const counts = Object.values(tokens);
   const all = counts.reduce((sum, count) => sum + count, 0);
   if (trace && Math.max(...counts) > width) return 0;
-  const rowBytes = trace ? storedBytes / all : 4 * width * (numBlocks + 1);
+  const rowBytes = trace ? (storedBytes - fixedBytes) / all : 4 * width * (numBlocks + 1);
   const bytesAt = (limit: number) => rowBytes * counts.reduce((sum, count) => sum + Math.min(count, limit), 0);
-  const allowed = trace ? TRACE_SHARE * roomBytes : rowBytes * all - (storedBytes - roomBytes);
+  const allowed = trace ? roomBytes - fixedBytes : rowBytes * all - (storedBytes - roomBytes);
   let [low, high] = [0, Math.max(...counts)];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);

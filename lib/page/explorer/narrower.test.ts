@@ -25,9 +25,13 @@ vi.mock('./compute.ts', async (original) => ({
   ask: async (task: string, input: Tasks['width']['input'] & { edits: FfnEdit[] }, options: CallOptions<'width'>) => {
     if (task === 'estimateAnalysis') {
       estimates.push(input);
-      return { limits: { engineBytes: 5e8, surrogateBytes: 1 } };
+      return { limits: { engineBytes: 5e8, surrogateBytes: 1 }, storedBytes: 2e9 };
     }
-    if (task === 'roomForStates') return 3e9;
+    if (task === 'roomForStates') {
+      // Beside what the analysis stores.
+      expect(input).toEqual({ bytes: 11e9 });
+      return 3e9;
+    }
     return await new Promise((_, reject) => {
       asked.push({ ...input, options });
       options.signal?.addEventListener('abort', () => reject(new Error('stopped')));

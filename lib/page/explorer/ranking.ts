@@ -29,10 +29,15 @@ interface Taken {
   /** `budget`: detected intervals in the order of the ranking; `least`: of all intervals, those of least total. */
   readonly by: 'budget' | 'least';
   readonly intervals: IntervalSet;
+  /** Whether another ranking brought them, and nobody asked for them. */
+  readonly followed: boolean;
 }
 
+/** Of a choice that follows the ranking. */
+export const RANKING_GESTURE = 'ranking';
+
 /** What was taken last; the present choice is of that making while it is these intervals. */
-export const takenStore = createStore<Taken>(() => ({ by: 'budget', intervals: NO_INTERVALS }));
+export const takenStore = createStore<Taken>(() => ({ by: 'budget', intervals: NO_INTERVALS, followed: false }));
 
 /** Takes so many blocks out by the present ranking. */
 export function takeBlocks(report: AnalysisReport, count: number): void {
@@ -65,8 +70,8 @@ export function followRanking(report: AnalysisReport): void {
   const next = taken(report, removedCount(chosen), by);
   const { selection, model } = selectionStore.getState();
   if (lostFrom(selection.present, beside(next.edits, selection.present, model)).length > 0) return;
-  takenStore.setState({ by, intervals: next.intervals });
-  choose({ type: 'choose-runs', edits: next.edits, gesture: 'ranking' });
+  takenStore.setState({ by, intervals: next.intervals, followed: true });
+  choose({ type: 'choose-runs', edits: next.edits, gesture: RANKING_GESTURE });
 }
 
 /** What the choice of least total goes by. */
@@ -88,7 +93,7 @@ function ranked(report: AnalysisReport, wanted: DamageScore, detection: Detectio
 
 function take(report: AnalysisReport, count: number, by: Taken['by'], gesture: string): void {
   const { intervals, edits } = taken(report, count, by);
-  takenStore.setState({ by, intervals });
+  takenStore.setState({ by, intervals, followed: false });
   choose({ type: 'choose-runs', edits, gesture });
   const { past, present, gesture: latest } = selectionStore.getState().selection;
   const lost = latest === gesture ? lostFrom(past.at(-1) ?? present, present) : [];

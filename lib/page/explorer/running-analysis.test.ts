@@ -61,7 +61,7 @@ describe('an estimate', () => {
 
   it('of a trace has no damage, and names what is made of its states', () => {
     const seconds = { reading: 10, probes: 30, similarity: 20 };
-    const facts = estimateFacts({ ...common, seconds, limits: { surrogateBytes: 1 } }, false);
+    const facts = estimateFacts({ ...common, seconds, limits: { surrogateBytes: 1 }, fixedBytes: 1 }, false);
     expect(facts.map(({ name, value }) => `${name}: ${value}`)).toEqual([
       'Time: about 60 s',
       'Memory at peak: 2.00 GB',

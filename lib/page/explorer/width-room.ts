@@ -9,7 +9,7 @@ import { limitsStore, memoryBytesOf } from './analysis-limits.ts';
 import { ask } from './compute.ts';
 import { forgetInterrupted } from './interrupted.ts';
 
-/** What maps and states of a measurement may take at most. Maps that find no room are fitted again. */
+/** What maps and states of a measurement may take beside the states of the analysis, at most. Maps that find no room are fitted again. */
 const MOST_BYTES = 9e9;
 
 export async function widthRoom(
@@ -20,12 +20,12 @@ export async function widthRoom(
   const limits = limitsStore.getState();
   const isInFiles = keepsStates(summary);
   if (!isInFiles && limits.memory === null) return {};
-  const states = { url: 'opfs:', sizeBytes: MOST_BYTES };
+  const states = { url: 'opfs:', sizeBytes: Number.MAX_SAFE_INTEGER };
   const request = { calibration, tokens, damage: { samples: damageSamples }, ...(isInFiles ? { states } : {}) };
   const estimate = await ask('estimateAnalysis', { ...request, memoryBytes: memoryBytesOf(limits) }, { signal });
   const { engineBytes } = estimate.limits;
   if (!isInFiles) return { limits: { engineBytes } };
-  const sizeBytes = await ask('roomForStates', { bytes: MOST_BYTES }, { signal });
+  const sizeBytes = await ask('roomForStates', { bytes: estimate.storedBytes + MOST_BYTES }, { signal });
   // Its states make room for those of the measurement.
   forgetInterrupted();
   return { states: { ...states, sizeBytes }, limits: { engineBytes } };

@@ -49,24 +49,27 @@ export function createBackground(connect: () => BackgroundPort): Background {
 
   function open(): Line {
     const port = connect();
-    const opened: Line = { send: paced(port.postMessage), waiting: new Map(), subject: null, parts: new PartsSent() };
+    const waiting = new Map<number, Waiting>();
+    const end = (reason: string) => {
+      if (line === opened) line = null;
+      port.close();
+      const crash = new ContiguaError('internal', 'The background worker of the page ended', { found: reason });
+      for (const { reject } of waiting.values()) reject(crash);
+      waiting.clear();
+    };
+    const send = paced(port.postMessage, (thrown) => end(thrown instanceof Error ? thrown.message : String(thrown)));
+    const opened: Line = { send, waiting, subject: null, parts: new PartsSent() };
     port.onMessage(
       joined((message) => {
         // Both ends are compiled from the same protocol.
         const reply = message as BackgroundReply;
-        const call = opened.waiting.get(reply.id);
-        opened.waiting.delete(reply.id);
+        const call = waiting.get(reply.id);
+        waiting.delete(reply.id);
         if ('error' in reply) call?.reject(fromWire(reply.error));
         else call?.resolve(reply.value as never);
       }),
     );
-    port.onCrash((reason) => {
-      if (line === opened) line = null;
-      port.close();
-      const crash = new ContiguaError('internal', 'The background worker of the page ended', { found: reason });
-      for (const { reject } of opened.waiting.values()) reject(crash);
-      opened.waiting.clear();
-    });
+    port.onCrash(end);
     return opened;
   }
 
