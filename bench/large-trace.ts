@@ -4,10 +4,11 @@
  * against float64.
  *
  *   node --import ./scripts/sources.mjs bench/large-trace.ts --out FOLDER [--python PATH] [--blocks 60] [--rows 2048] [--heads 24]
- *     [--dtype F32] [--tokens N] [--minutes N] [--url http://127.0.0.1:3000] [--no-build]
+ *     [--dtype F32] [--tokens N] [--minutes N] [--url http://127.0.0.1:3000] [--no-build] [--only-compare]
  *
  * FOLDER keeps the trace for the next time. `--tokens` is what the page's *Tokens / stream* is set to: the rows of a stream that are
- * read. After N minutes the analysis is stopped, and what it did until then is printed.
+ * read. After N minutes the analysis is stopped, and what it did until then is printed. `--only-compare` takes the report that an earlier
+ * run left in FOLDER.
  */
 import { spawnSync } from 'node:child_process';
 import { openAsBlob } from 'node:fs';
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '600' },
     url: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
+    'only-compare': { type: 'boolean', default: false },
   },
 });
 if (values.python && values.tokens) {
@@ -59,6 +61,11 @@ const file = join(folder, name);
 if (!(await stat(file).catch(() => null))) {
   await writeLargeTrace(`${file}.part`, of);
   await rename(`${file}.part`, file);
+}
+const reportFile = join(folder, `report-${of.blocks}.json`);
+if (values['only-compare']) {
+  await compare(JSON.parse(await readFile(reportFile, 'utf8')) as AnalysisReport, values.python ?? 'python3');
+  process.exit();
 }
 const sizeBytes = (await stat(file)).size;
 
@@ -115,7 +122,7 @@ try {
         .map(([stage, ms]) => `${stage} ${Math.round(ms / 1000)} s`)
         .join(', ')
     : await shown();
-  if (report) await writeFile(join(folder, `report-${of.blocks}.json`), JSON.stringify(report));
+  if (report) await writeFile(reportFile, JSON.stringify(report));
   else await page.getByRole('button', { name: 'Stop', exact: true }).click();
   const { peakBytes, processorSeconds } = await memory.end();
   console.log(`Chromium ${browser.browser()?.version()}, ${name}, ${gigabytes(sizeBytes)}\n`);
