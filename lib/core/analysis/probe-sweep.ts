@@ -4,7 +4,7 @@
  * finished once its figures are; a sweep that was interrupted continues behind both.
  */
 import type { PerStream } from '../report/report.ts';
-import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
+import { jsonPiece, putJson, putMatrix, type StateStore } from '../states/index.ts';
 import { fitBlockProbe } from './fit-probes.ts';
 import type { RowSplit } from './held-out.ts';
 import type { JudgedRows } from './judged-rows.ts';
@@ -72,12 +72,7 @@ export async function sweepProbes(
   let before = from < 0 ? null : await storedStates(store, ids, from - 1);
   clock.start('capture');
   const keep = async ({ index, states, blockMs }: SourceStates) => {
-    for (const id of ids) {
-      const key = stateKey(id, index + 1);
-      await store.create(key, states[id]!.length / width, width);
-      await store.write(key, 0, states[id]!);
-      await store.seal(key);
-    }
+    for (const id of ids) await putMatrix(store, stateKey(id, index + 1), states[id]!, width);
     await putJson(store, capturedKey(index), { blockMs });
   };
   const statesFrom = async function* (): AsyncGenerator<SourceStates> {

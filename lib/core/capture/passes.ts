@@ -11,7 +11,7 @@ import {
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
-import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
+import { jsonPiece, putJson, putMatrix, type StateStore } from '../states/index.ts';
 
 export interface CapturePass {
   readonly inputs: TransformerInputs;
@@ -135,12 +135,10 @@ export class Passes {
 
   async #write(batch: number, { state, shapes }: CapturePass): Promise<void> {
     if (!this.store || !state) throw new RangeError('There is no state to store');
-    for (const [stream, [samples, tokens, width]] of Object.entries(shapes)) {
+    for (const [stream, [, , width]] of Object.entries(shapes)) {
       const key = keyOf(this.#nextTurn, batch, stream);
       this.#written.add(key);
-      await this.store.create(key, samples * tokens, width);
-      await this.store.write(key, 0, await state[stream]!.data<'float32'>());
-      await this.store.seal(key);
+      await putMatrix(this.store, key, await state[stream]!.data<'float32'>(), width);
     }
   }
 

@@ -14,7 +14,7 @@ import {
   type Transformer,
   WeightSet,
 } from '../model/index.ts';
-import type { StateStore } from '../states/index.ts';
+import { putMatrix, type StateStore } from '../states/index.ts';
 import { mapsOfEdit } from './edit-maps.ts';
 import { type Batch, Lane, type LaneCheckpoint } from './lane.ts';
 import { appendRows, type FitOptions, type FittedWidthEdit, MapFitter, type MappedEdit } from './map-fitter.ts';
@@ -159,11 +159,7 @@ export async function fitCandidates(
   }
 
   async function openAt(first: number, rows: TextRows): Promise<void> {
-    for (const part of TEXT) {
-      await store.create(textKey(first, part), rows[part].length / width, width);
-      await store.write(textKey(first, part), 0, rows[part]);
-      await store.seal(textKey(first, part));
-    }
+    for (const part of TEXT) await putMatrix(store, textKey(first, part), rows[part], width);
     open.add(first);
   }
 

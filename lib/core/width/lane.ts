@@ -15,7 +15,7 @@ import {
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
-import { jsonPiece, putJson, type StateStore } from '../states/index.ts';
+import { jsonPiece, putJson, putMatrix, type StateStore } from '../states/index.ts';
 
 export interface Batch {
   readonly inputs: TransformerInputs;
@@ -226,12 +226,9 @@ export class Lane {
   async #write(batch: number, state: State, turn: Turn): Promise<void> {
     const { store } = this.parts;
     for (const [stream, x] of Object.entries(state)) {
-      const [samples, tokens, width] = x.shape;
       const key = this.#keyOf(turn, batch, stream);
       this.#pieces[turn].add(key);
-      await store.create(key, samples * tokens, width);
-      await store.write(key, 0, await x.data<'float32'>());
-      await store.seal(key);
+      await putMatrix(store, key, await x.data<'float32'>(), x.shape[2]);
     }
   }
 
