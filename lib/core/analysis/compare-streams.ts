@@ -187,7 +187,7 @@ async function finishedBoth(
     await comparedPiece(store, heldOutKey(stream)),
     await comparedPiece(store, allKey(stream)),
   ];
-  const checkpoints = lasts ? storedCheckpoints(store, stream, blocks.length, { everyMs }) : null;
+  const checkpoints = lasts ? storedCheckpoints(store, stream, blocks.length, { everyMs }) : undefined;
   if (ofHeldOut && ofAll) {
     await checkpoints?.clear();
     for (const rows of [heldOut.length, count]) {
@@ -198,7 +198,7 @@ async function finishedBoth(
     return [ofHeldOut, ofAll];
   }
   const made = await compareShared(sweep, stream, count, heldOut, resampling, checkpoints);
-  const withRoom = checkpoints?.before ?? ((write) => write());
+  const withRoom = roomBefore(checkpoints);
   await withRoom(() => putCompared(store, heldOutKey(stream), made.heldOut));
   await withRoom(() => putCompared(store, allKey(stream), made.all));
   await checkpoints?.clear();
@@ -269,7 +269,7 @@ async function compareShared(
   count: number,
   heldOut: Uint32Array,
   resampling: Resampling,
-  checkpoints: StoredCheckpoints | null,
+  checkpoints: StoredCheckpoints | undefined,
 ): Promise<{ readonly heldOut: ComparedRows; readonly all: ComparedRows }> {
   const waiting = waitingRows(store, surrogateBytes, width);
   const surrogateKey = (start: number) => `surrogate/${stream}-${start}`;
@@ -283,7 +283,7 @@ async function compareShared(
     isFitted: Array.from(all, (row) => !judged.has(row)),
     resampling: resamplingOf(resampling, heldOut),
   };
-  const withRoom = checkpoints?.before ?? ((write) => write());
+  const withRoom = roomBefore(checkpoints);
   let states = 0;
   const progress: SweepProgress = {
     onState() {
@@ -307,7 +307,7 @@ async function compareShared(
       },
       pace,
       progress,
-      { checkpoints: checkpoints ?? undefined },
+      { checkpoints },
     );
   } finally {
     for (let start = 0; start < blocks.length; start++) {
@@ -316,6 +316,10 @@ async function compareShared(
     }
   }
 }
+
+/** What writes with the room of checkpoints, where there are any. */
+const roomBefore = (checkpoints: StoredCheckpoints | undefined): StoredCheckpoints['before'] =>
+  checkpoints?.before ?? ((write) => write());
 
 /** Rows of surrogates between two probes: in memory within the budget, and in the store beyond it. */
 function waitingRows(store: StateStore, bytes: number, width: number) {

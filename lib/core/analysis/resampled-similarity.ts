@@ -174,7 +174,7 @@ export class ResampledSweep {
   }
 
   get found(): FoundResamples {
-    const all = this.#readings().map(({ values }) => values);
+    const all = this.#kept();
     const values = new Float64Array(all.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
     for (const some of all) {
@@ -188,16 +188,14 @@ export class ResampledSweep {
   restore({ matrices, values }: FoundResamples): void {
     for (const reading of READINGS) this.#trajectories[reading].restore(matrices[reading]);
     let at = 0;
-    for (const { values: own } of this.#readings()) {
+    for (const own of this.#kept()) {
       own.set(values.subarray(at, at + own.length));
       at += own.length;
     }
   }
 
-  #readings(): readonly { readonly values: Float64Array }[] {
-    return Object.values(this.#trajectories).flatMap(({ values }) =>
-      ESTIMATORS.map((name) => ({ values: values[name] })),
-    );
+  #kept(): readonly Float64Array[] {
+    return READINGS.flatMap((reading) => Object.values(this.#trajectories[reading].values));
   }
 
   result(): ResampledSimilarity {

@@ -56,6 +56,23 @@ function dyingAt(store: StateStore, writes: number): StateStore {
   };
 }
 
+/** In memory, with the keys that are sealed, in order. */
+function watchedStore(): { readonly store: StateStore; readonly sealed: readonly string[] } {
+  const memory = memoryStates();
+  const sealed: string[] = [];
+  const store = {
+    ...memory,
+    get usage() {
+      return memory.usage;
+    },
+    async seal(key: string) {
+      sealed.push(key);
+      await memory.seal(key);
+    },
+  };
+  return { store, sealed };
+}
+
 /** One for each block and batch that runs. */
 async function softmaxesOf(run: () => Promise<unknown>): Promise<number> {
   const { kernels, result } = await tf.profile(async () => {
@@ -112,19 +129,12 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', ()
     const few = sampleTokens(whole, 40);
     const expected = figures(await analysis({}, few));
     for (const at of [7, 20]) {
-      const store = memoryStates();
-      const sealed: string[] = [];
-      const seal = async (key: string) => {
-        sealed.push(key);
-        await store.seal(key);
-      };
-      const watched = { ...store, seal };
-      Object.defineProperty(watched, 'usage', { get: () => store.usage });
+      const { store, sealed } = watchedStore();
       const controller = new AbortController();
       const onProgress: AnalyseOptions['onProgress'] = ({ stage, done }) => {
         if (stage === 'trajectories' && done >= at) controller.abort();
       };
-      const stopped = analysis({ store: watched, checkpointMs: 0, signal: controller.signal, onProgress }, few);
+      const stopped = analysis({ store, checkpointMs: 0, signal: controller.signal, onProgress }, few);
       await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
       expect(sealed.filter((key) => /^sweep\/.*-found$/.test(key)).length).toBeGreaterThan(0);
       expect(figures(await analysis({ store, checkpointMs: 0 }, few))).toEqual({
@@ -147,14 +157,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis that was interrupted', ()
       ['capture', BLOCKS],
       ['trajectories', 3],
     ] as const) {
-      const memory = memoryStates();
-      const sealed: string[] = [];
-      const seal = async (key: string) => {
-        sealed.push(key);
-        await memory.seal(key);
-      };
-      const store = { ...memory, seal };
-      Object.defineProperty(store, 'usage', { get: () => memory.usage });
+      const { store, sealed } = watchedStore();
       const controller = new AbortController();
       const onProgress: AnalyseOptions['onProgress'] = ({ stage: now, done }) => {
         if (now === stage && done === at) controller.abort();
