@@ -46,7 +46,8 @@ export function MeasureButton({
   const summary = useModel((state) => state.summary);
   const ablated = unmeasured(report, ablationsOf(which, report.model, detectedIn(report, detection)));
   const isStreamed = summary !== null && keepsStates(summary);
-  const { ways: left, sweeps, forwardMs } = ablationWork(ablated, msOf(report), isStreamed ? WAYS_PER_READING : 1);
+  const waysAtOnce = isStreamed ? WAYS_PER_READING : Number.POSITIVE_INFINITY;
+  const { ways: left, sweeps, forwardMs } = ablationWork(ablated, msOf(report), waysAtOnce);
   const tookMs = forwardMs * (report.settings.damageSamples ?? 0);
   const readings = isStreamed && sweeps > 1 ? `, and the weights are read ${sweeps} times` : '';
   const takes = tookMs > 0 ? `About ${remainingWords(tookMs)} of forward passes${readings}` : undefined;

@@ -5,15 +5,15 @@ import type { Transformer } from '../core/model/index.ts';
 import type { EngineLimits } from './protocol.ts';
 import { READ_WHOLE_BYTES } from './session.ts';
 
-/** One by one where weights stay in memory; else several, as many as the states that may wait on the engine. */
+/** As many as the states that may wait on the engine; where weights are read again for each reading, no more than results may wait. */
 export function waysAtOnce(
   modelBytes: number,
   inputs: DamageInputs,
   transformer: Transformer,
   limits: EngineLimits | undefined,
 ): number {
-  if (staysInMemory(modelBytes)) return 1;
-  return limits ? Math.min(WAYS_PER_READING, waysWithin(limits.engineBytes, inputs, transformer)) : WAYS_PER_READING;
+  const most = staysInMemory(modelBytes) ? Number.POSITIVE_INFINITY : WAYS_PER_READING;
+  return limits ? Math.min(most, waysWithin(limits.engineBytes, inputs, transformer)) : most;
 }
 
 export function staysInMemory(modelBytes: number): boolean {

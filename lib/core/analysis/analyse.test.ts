@@ -219,20 +219,72 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     expect([...(await editDamage(transformer, inputs, edits.slice(0, 1))), ...one]).toEqual(together);
   });
 
-  it('measures many edits in sweeps of a few, each result as soon as it is final', async () => {
-    const edits = runEdits(
-      [
-        { first: 0, last: 1 },
-        { first: 0, last: 2 },
-        { first: 1, last: 3 },
-      ],
-      'probes',
-    );
+  const MANY = runEdits(
+    [
+      { first: 0, last: 1 },
+      { first: 0, last: 2 },
+      { first: 1, last: 3 },
+    ],
+    'probes',
+  );
+
+  it('measures edits one by one where weights stay on the engine, with the whole model run once', async () => {
+    const inputs = damageInputsOf(calibration, analysed.maps);
+    const told: unknown[] = [];
+    const steps: string[] = [];
+    const counted: Transformer = {
+      ...transformer,
+      runBlock: async (index, ...rest) => {
+        steps.push(`whole ${index}`);
+        return await transformer.runBlock(index, ...rest);
+      },
+      runStep: async (step, ...rest) => {
+        steps.push(step.kind === 'block' ? `block ${step.index}` : step.kind);
+        return await transformer.runStep(step, ...rest);
+      },
+    };
+    const before = tf.memory().numTensors;
+    const measured = await editDamage(counted, inputs, MANY, {
+      waysAtOnce: 2,
+      onProgress: (done, total) => told.push([done, total]),
+      onMeasured: (index) => void told.push(index),
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    // Of each turn the whole model, and each way behind the first block of its interval.
+    const n = inputs.batches.length;
+    const total = n * (2 * BLOCKS + 3 + 3 + 2);
+    const progress = (from: number, blocks: number) =>
+      Array.from({ length: n * blocks }, (_, i) => [from + i + 1, total]);
+    expect(told).toEqual([
+      ...progress(0, BLOCKS + 3),
+      0,
+      ...progress(n * (BLOCKS + 3), 3),
+      1,
+      ...progress(n * (BLOCKS + 6), BLOCKS + 2),
+      2,
+    ]);
+    const times = (steps: readonly string[]) => steps.flatMap((step) => Array<string>(n).fill(step));
+    const whole = (blocks: number) =>
+      Array.from({ length: n }, () => Array.from({ length: blocks }, (_, block) => `whole ${block}`)).flat();
+    expect(steps).toEqual([
+      ...whole(BLOCKS),
+      ...times(['probe', 'block 2', 'block 3']),
+      ...times(['probe', 'probe', 'block 3']),
+      // The whole model's output is known by now: it runs to where the way leaves it.
+      ...whole(2),
+      ...times(['probe', 'probe']),
+    ]);
+    expect(await damageOf(MANY)).toEqual(measured);
+  });
+
+  it('measures edits of weights that do not stay in sweeps of a few, to the same results', async () => {
+    const edits = MANY;
     const together = await damageOf(edits);
     const inputs = damageInputsOf(calibration, analysed.maps);
     const told: unknown[] = [];
     const reads: number[] = [];
-    const counted = { ...transformer, loadBlock: async (block: number) => void reads.push(block) };
+    const loadBlock = async (block: number) => void reads.push(block);
+    const counted: Transformer = { ...transformer, residentBlocks: 0, loadBlock };
     const measured = await editDamage(counted, inputs, edits, {
       waysAtOnce: 2,
       onProgress: (done, total) => told.push([done, total]),

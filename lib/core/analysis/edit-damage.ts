@@ -1,7 +1,8 @@
 /**
  * What edits, parts of blocks and whole choices do to the model's output, measured with the forward pass on held-out samples.
- * Each is a way through the depth (side-by-side.ts); its error is that of all samples together. Many ways are measured in
- * several sweeps over the blocks: each reads the weights once, and its results are final.
+ * Each is a way through the depth; its error is that of all samples together. Where the weights stay on the engine, ways are measured
+ * one by one (one-by-one.ts); else side by side (side-by-side.ts), many of them in several sweeps over the blocks: each reads the
+ * weights once, and its results are final.
  */
 import type { Calibration } from '../capture/index.ts';
 import type { NamedPart } from '../detection/index.ts';
@@ -16,15 +17,17 @@ import {
   type TransformerInputs,
   type WeightSet,
 } from '../model/index.ts';
-import { relativeError, relativeErrorBounds, type SampleError, sampleErrors } from '../relative-error.ts';
+import { relativeError, relativeErrorBounds, sampleErrors } from '../relative-error.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../report/report.ts';
 import { type FittedMaps, listedProbes } from './fitted-maps.ts';
 import { evenlySpread } from './golden-ratio.ts';
 import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES, inputsOfSamples, spreadSamples } from './held-out-inputs.ts';
 import { noiseBands } from './noise-bands.ts';
+import { blocksOneByOne, runOneByOne, type WayOutputs } from './one-by-one.ts';
 import { Pace } from './pace.ts';
-import { runSideBySide, type Way, type WayStep } from './side-by-side.ts';
+import { runSideBySide } from './side-by-side.ts';
+import type { Way, WayStep } from './way.ts';
 
 export interface DamageInputs {
   readonly batches: readonly TransformerInputs[];
@@ -67,7 +70,7 @@ export interface EditDamageOptions {
   readonly signal?: AbortSignal | undefined;
   /** Blocks done, of all batches and sweeps. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Ways of one sweep over the blocks, at most. All by default. */
+  /** Ways of one sweep over the blocks, at most, or ways whose states wait at once. All by default. */
   readonly waysAtOnce?: number | undefined;
   /** As soon as the result of a way is final. */
   readonly onMeasured?: (index: number, damage: Damage) => Promise<void> | void;
@@ -181,25 +184,26 @@ async function damageOfWays(
   transformer: Transformer,
   { batches, wholeOutputs, groups, bandOf, bands, maps }: DamageInputs,
   ways: readonly Way[],
-  { signal, onProgress, waysAtOnce = Math.max(1, ways.length), onMeasured }: EditDamageOptions,
+  { signal, onProgress, waysAtOnce = Number.POSITIVE_INFINITY, onMeasured }: EditDamageOptions,
 ): Promise<Damage[]> {
   const pace = new Pace(signal);
-  const sweeps = Math.max(1, Math.ceil(ways.length / waysAtOnce));
-  const total = transformer.config.numBlocks * batches.length * sweeps;
+  const { numBlocks } = transformer.config;
+  const turns: (readonly Way[])[] = [];
+  for (let from = 0; from < ways.length; from += waysAtOnce) turns.push(ways.slice(from, from + waysAtOnce));
+  const weightsStay = transformer.residentBlocks >= numBlocks;
+  const blocksOf = (some: readonly Way[]) =>
+    weightsStay ? blocksOneByOne(numBlocks, batches.length, some) : numBlocks * batches.length;
+  const total = turns.reduce((sum, some) => sum + blocksOf(some), 0);
   let blocksDone = 0;
   const onBlock = () => onProgress?.(++blocksDone, total);
   const measured: Damage[] = [];
-  for (let from = 0; from < ways.length; from += waysAtOnce) {
-    const some = ways.slice(from, from + waysAtOnce);
-    const samples: SampleError[][] = some.map(() => []);
-    const passes = await runSideBySide(transformer, batches, wholeOutputs, some, maps, pace, onBlock);
-    for (const [batch, { whole, edited }] of passes.entries()) {
-      wholeOutputs[batch] = whole;
-      for (const [i, output] of edited.entries()) {
-        samples[i]!.push(...sampleErrors(whole, output, batches[batch]!.batch));
-      }
-    }
-    for (const of of samples) {
+  for (const some of turns) {
+    const outputs = weightsStay
+      ? runOneByOne(transformer, batches, wholeOutputs, some, maps, pace, onBlock)
+      : sideBySide(transformer, batches, wholeOutputs, some, maps, pace, onBlock);
+    for await (const { whole, edited } of outputs) {
+      for (const [batch, output] of whole.entries()) wholeOutputs[batch] = output;
+      const of = edited.flatMap((output, batch) => sampleErrors(whole[batch]!, output, batches[batch]!.batch));
       const damage = {
         outputError: relativeError(of),
         bounds: relativeErrorBounds(of, groups),
@@ -210,4 +214,11 @@ async function damageOfWays(
     }
   }
   return measured;
+}
+
+/** All results come once the last block has run. */
+async function* sideBySide(...asked: Parameters<typeof runSideBySide>): AsyncGenerator<WayOutputs> {
+  const passes = await runSideBySide(...asked);
+  const whole = passes.map((pass) => pass.whole);
+  for (const way of asked[3].keys()) yield { whole, edited: passes.map(({ edited }) => edited[way]!) };
 }

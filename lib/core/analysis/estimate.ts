@@ -166,7 +166,7 @@ export async function estimateAnalysis(
   function ablationOf({ lists, isResident }: NonNullable<EstimateOptions['ablations']>) {
     const blockMs = Array<number>(numBlocks).fill(1000 * forward.sampleSeconds);
     const works = lists.map((list) =>
-      ablationWork(list, blockMs, isResident ? 1 : Math.min(WAYS_PER_READING, waysAtOnce)),
+      ablationWork(list, blockMs, isResident ? waysAtOnce : Math.min(WAYS_PER_READING, waysAtOnce)),
     );
     const readings = isResident ? 0 : works.reduce((sum, work) => sum + work.sweeps, 0);
     // The map of a run of two blocks is the probe of the second.

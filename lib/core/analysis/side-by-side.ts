@@ -3,35 +3,18 @@
  * however many ways and batches there are, and a way costs only what it does otherwise, since up to its first own step it is
  * the whole model.
  */
-import { type BlockInterval, formatIntervalKey } from '../interval/index.ts';
 import {
   cloneState,
   disposeState,
-  type NarrowBlock,
-  narrowStep,
   type PassContext,
   type RouteStep,
   type State,
-  type StreamProbes,
   type Transformer,
   type TransformerInputs,
-  type WeightSet,
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
-
-/** A block that linear maps make narrower. They are opened when it is reached, and freed after it. */
-export interface NarrowedStep {
-  readonly kind: 'narrowed';
-  readonly step: RouteStep;
-  readonly block: NarrowBlock;
-  readonly open: () => Promise<WeightSet>;
-}
-
-/** What runs in a block's place: the map that spans `run` is looked up when the block is reached; null is nothing. */
-export type WayStep = RouteStep | { readonly kind: 'fitted'; readonly run: BlockInterval } | NarrowedStep | null;
-/** One step per block. */
-export type Way = readonly WayStep[];
+import { firstChange, fittedAt, openedAt, project, ready, replace, type Way, type WayStep } from './way.ts';
 
 interface Lane {
   readonly steps: Way;
@@ -80,31 +63,19 @@ export async function runSideBySide(
       !everyOutputIsKnown || lastLeft > block || ways.some((steps) => readsBlock(steps[block] ?? null));
     const { numBlocks } = transformer.config;
     for (let block = 0; block < numBlocks; block++) {
-      const fitted = new Map<string, StreamProbes>();
-      for (const { [block]: step } of ways) {
-        if (step?.kind !== 'fitted') continue;
-        const key = formatIntervalKey(step.run);
-        if (!fitted.has(key)) fitted.set(key, await maps.across(step.run, pace));
-      }
+      const fitted = await fittedAt(ways, block, maps, pace);
       if (runs(block)) await transformer.loadBlock(block);
       if (block + 1 < numBlocks && runs(block + 1)) transformer.prefetchBlock(block + 1);
-      const opened = new Map<WayStep, RouteStep>();
-      const sets: WeightSet[] = [];
+      const opened = await openedAt(ways, block);
+      const stepOf = (step: WayStep) => ready(step, fitted, opened.steps);
       try {
-        for (const { [block]: step } of ways) {
-          if (step?.kind !== 'narrowed') continue;
-          const maps = await step.open();
-          sets.push(maps);
-          opened.set(step, narrowStep(step.step, step.block, maps));
-        }
-        const stepOf = (step: WayStep) => ready(step, fitted, opened);
         for (const pass of passes) {
           await advance(transformer, pass, block, stepOf, pace);
           onBlock();
           await pace.breathe();
         }
       } finally {
-        for (const maps of sets) maps.dispose();
+        opened.dispose();
       }
     }
     const outputs: Outputs[] = [];
@@ -144,34 +115,8 @@ async function advance(
   }
 }
 
-function ready(
-  step: WayStep,
-  fitted: ReadonlyMap<string, StreamProbes>,
-  opened: ReadonlyMap<WayStep, RouteStep>,
-): RouteStep | null {
-  if (step?.kind === 'fitted') return { kind: 'probe', probe: fitted.get(formatIntervalKey(step.run))! };
-  return step?.kind === 'narrowed' ? opened.get(step)! : step;
-}
-
 /** Whether the step runs with the block's own weights. */
 function readsBlock(step: WayStep): boolean {
   if (step?.kind === 'narrowed') return readsBlock(step.step);
   return step?.kind === 'block' || step?.kind === 'half' || (step?.kind === 'narrow' && step.weights === null);
-}
-
-function firstChange(steps: Way): number {
-  const found = steps.findIndex((step) => step?.kind !== 'block' || step.carriesText);
-  return found < 0 ? steps.length : found;
-}
-
-async function project(transformer: Transformer, context: PassContext, state: State): Promise<Float32Array> {
-  const output = transformer.project(state, context);
-  const values = await output.data();
-  output.dispose();
-  return Float32Array.from(values);
-}
-
-function replace(old: State, next: State): State {
-  disposeState(old);
-  return next;
 }
