@@ -87,7 +87,8 @@ export async function estimated(
   if (!isEstimated({ sizeBytes }, memoryBytes) && !estimateOnly) return undefined;
   tell('measuring one block, for the estimate');
   const allowed = allowedBytes(memoryBytes);
-  const estimate = await client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
+  const asked = client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
+  const estimate = await asked.catch((thrown) => Promise.reject(namingOptions(thrown, folder)));
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
   await assertDiskFits(estimate, folder, diskBytes);
   return estimate.limits;
@@ -103,12 +104,23 @@ export async function estimatedTrace(
   if (!isEstimated({ sizeBytes }, memoryBytes) && !estimateOnly) return undefined;
   tell('fitting and comparing noise of the size of the states, for the estimate');
   const allowed = allowedBytes(memoryBytes);
-  const estimate = await client.call('estimateTrace', { states, tokens, memoryBytes: allowed }, { signal });
+  const asked = client.call('estimateTrace', { states, tokens, memoryBytes: allowed }, { signal });
+  const estimate = await asked.catch((thrown) => Promise.reject(namingOptions(thrown, folder)));
   const { seconds } = estimate;
   const parts = (['reading', 'probes', 'similarity'] as const).map((part) => [part, seconds[part]] as const);
   for (const line of [timeLine(parts), ...sizeLines(estimate, allowed, folder !== null, 'trace')]) tell(line);
   await assertDiskFits(estimate, folder, diskBytes);
   return estimate.limits;
+}
+
+/** A refusal for too little memory, with the options that would help. */
+function namingOptions(thrown: unknown, folder: string | null): unknown {
+  if (!(thrown instanceof ContiguaError && thrown.code === 'too-large')) return thrown;
+  const hint =
+    folder === null
+      ? 'Allow more memory (--memory), name a folder for states (--states), or analyse fewer tokens (--tokens).'
+      : 'Allow more memory (--memory), or analyse fewer or smaller samples.';
+  return new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, hint });
 }
 
 /**

@@ -175,7 +175,7 @@ it.each([
   [
     'memory that is too little',
     ['--memory', '20MB'],
-    /does not fit the memory.*found 20 MB allowed; expected at least \d+/,
+    /does not fit the memory.*found 20 MB allowed; expected at least \d+.*name a folder for states \(--states\)/,
   ],
   [
     'an interval that the model does not have',

@@ -48,7 +48,7 @@ describe('contigua with a trace', () => {
     const refused = await contigua('analyse', TRACE, '--engine', 'cpu', '--memory', '20MB');
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(
-      /does not fit the memory that is allowed; found 20 MB allowed; expected at least \d+ MB/,
+      /does not fit the memory that is allowed; found 20 MB allowed; expected at least \d+ MB.*name a folder for states \(--states\)/,
     );
   });
 

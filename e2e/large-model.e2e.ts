@@ -83,6 +83,7 @@ test('too little memory or storage is refused with the least that would do', asy
   await expect(alerts(page)).toContainText(/does not fit the memory.*200 MB allowed.*at least \d+ MB/s, {
     timeout: LONG_MS,
   });
+  await expect(alerts(page)).not.toContainText('--');
   await page.getByRole('textbox', { name: 'Memory, GB' }).fill('');
 
   // Chromium goes on telling of gigabytes, as in a private window.

@@ -17,6 +17,7 @@ import {
 import { Marks } from './marks-view.tsx';
 import { PAGE_PALETTE } from './palette.ts';
 import { type LinkedChartProps, NO_HOVER } from './types.ts';
+import { useAfterPaint } from './use-after-paint.ts';
 
 export interface NoiseRowsProps
   extends Pick<LinkedChartProps, 'width' | 'numBlocks' | 'stacks' | 'hovered' | 'onHover'> {
@@ -40,6 +41,7 @@ export function NoiseRows({ width, numBlocks, stacks, hovered, onHover, data, se
         : drawEmptyNoiseRows(layout, PAGE_PALETTE),
     [data, layout, selected, width],
   );
+  const listed = useAfterPaint(data);
   const [row, setRow] = useState<number | null>(null);
   const [focused, setFocused] = useState(false);
   const { axis, tops, bottom, readoutTop, height } = layout;
@@ -132,7 +134,7 @@ export function NoiseRows({ width, numBlocks, stacks, hovered, onHover, data, se
       <div className={styles.readout} style={{ top: readoutTop }} aria-live={focused ? 'polite' : 'off'}>
         {readout()}
       </div>
-      {data && <NoiseTable data={data} numBlocks={numBlocks} />}
+      {listed && <NoiseTable data={listed} numBlocks={numBlocks} />}
     </div>
   );
 }

@@ -245,8 +245,6 @@ export function tooLittle(allowed: number, least: number, inFiles: boolean): Con
   return new ContiguaError('too-large', 'The analysis does not fit the memory that is allowed', {
     found: `${shownBytes(allowed)} allowed`,
     expected: `at least ${shownBytes(least)}`,
-    hint: inFiles
-      ? 'Allow more memory, or analyse fewer or smaller samples.'
-      : 'Allow more memory, name a folder for states (--states), or analyse fewer tokens.',
+    hint: `Allow more memory, or analyse fewer ${inFiles ? 'or smaller samples' : 'tokens'}.`,
   });
 }
