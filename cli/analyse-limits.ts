@@ -88,7 +88,7 @@ export async function estimated(
   tell('measuring one block, for the estimate');
   const allowed = allowedBytes(memoryBytes);
   const asked = client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
-  const estimate = await asked.catch((thrown) => Promise.reject(namingOptions(thrown, folder)));
+  const estimate = await orNamedOptions(asked, folder);
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
   await assertDiskFits(estimate, folder, diskBytes);
   return estimate.limits;
@@ -105,7 +105,7 @@ export async function estimatedTrace(
   tell('fitting and comparing noise of the size of the states, for the estimate');
   const allowed = allowedBytes(memoryBytes);
   const asked = client.call('estimateTrace', { states, tokens, memoryBytes: allowed }, { signal });
-  const estimate = await asked.catch((thrown) => Promise.reject(namingOptions(thrown, folder)));
+  const estimate = await orNamedOptions(asked, folder);
   const { seconds } = estimate;
   const parts = (['reading', 'probes', 'similarity'] as const).map((part) => [part, seconds[part]] as const);
   for (const line of [timeLine(parts), ...sizeLines(estimate, allowed, folder !== null, 'trace')]) tell(line);
@@ -113,14 +113,17 @@ export async function estimatedTrace(
   return estimate.limits;
 }
 
-/** A refusal for too little memory, with the options that would help. */
-function namingOptions(thrown: unknown, folder: string | null): unknown {
-  if (!(thrown instanceof ContiguaError && thrown.code === 'too-large')) return thrown;
-  const hint =
-    folder === null
-      ? 'Allow more memory (--memory), name a folder for states (--states), or analyse fewer tokens (--tokens).'
-      : 'Allow more memory (--memory), or analyse fewer or smaller samples.';
-  return new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, hint });
+/** A refusal for too little memory comes with the options that help. */
+async function orNamedOptions<T>(estimate: Promise<T>, folder: string | null): Promise<T> {
+  try {
+    return await estimate;
+  } catch (thrown) {
+    // What is too large in a file is another matter.
+    if (!(thrown instanceof ContiguaError) || thrown.code !== 'too-large' || thrown.details.file) throw thrown;
+    const place = folder === null ? 'name a folder for states (--states), ' : '';
+    const hint = `Allow more memory (--memory), ${place}or analyse fewer tokens (--tokens) or smaller samples.`;
+    throw new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, hint });
+  }
 }
 
 /**

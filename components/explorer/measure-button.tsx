@@ -4,10 +4,10 @@ import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '@/components/ui/button';
 import { type Ablation, ablationsOf, ablationWork, unmeasured, WAYS_PER_READING } from '@/lib/core/detection/index.ts';
+import { DEFAULT_RESIDENT_BYTES, residentBlocks } from '@/lib/core/model/config-index.ts';
 import type { AnalysisReport } from '@/lib/core/report/report.ts';
 import { remainingWords } from '@/lib/page/browser/number-words.ts';
 import { measureAblation } from '@/lib/page/explorer/ablations.ts';
-import { keepsStates } from '@/lib/page/explorer/analysis.ts';
 import { busyStore } from '@/lib/page/explorer/compute.ts';
 import { detectedIn } from '@/lib/page/explorer/detection.ts';
 import { engineStore } from '@/lib/page/explorer/engine.ts';
@@ -45,11 +45,12 @@ export function MeasureButton({
   const detection = useSetting('detection');
   const summary = useModel((state) => state.summary);
   const ablated = unmeasured(report, ablationsOf(which, report.model, detectedIn(report, detection)));
-  const isStreamed = summary !== null && keepsStates(summary);
+  const staying = summary ? residentBlocks(summary.blocks, DEFAULT_RESIDENT_BYTES) : 0;
+  const isStreamed = summary !== null && staying < summary.numBlocks;
   const waysAtOnce = isStreamed ? WAYS_PER_READING : Number.POSITIVE_INFINITY;
-  const { ways: left, sweeps, forwardMs } = ablationWork(ablated, msOf(report), waysAtOnce);
+  const { ways: left, turns, forwardMs } = ablationWork(ablated, msOf(report), waysAtOnce);
   const tookMs = forwardMs * (report.settings.damageSamples ?? 0);
-  const readings = isStreamed && sweeps > 1 ? `, and the weights are read ${sweeps} times` : '';
+  const readings = isStreamed && turns > 1 ? `, and the weights are read ${turns} times` : '';
   const takes = tookMs > 0 ? `About ${remainingWords(tookMs)} of forward passes${readings}` : undefined;
   return (
     <Button

@@ -27,6 +27,7 @@ import {
 } from '@/lib/page/explorer/narrower.ts';
 import { narrowerCsv } from '@/lib/page/explorer/narrower-csv.ts';
 import { choose, chosenNarrower } from '@/lib/page/explorer/selection.ts';
+import { useFramesAfter } from './frames-after';
 import { MeasureButton, useMeasurable } from './measure-button';
 import { type NarrowerOrder, NarrowerTable, sortedNarrower } from './narrower-table';
 import { useAnalysis } from './use-analysis';
@@ -101,6 +102,7 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
     () => sortedNarrower(listedNarrower(on, report, [...others, ...chosen]), order),
     [on, report, others, chosen, order],
   );
+  const isDue = useFramesAfter(rows.length > 0, 3);
   return (
     <>
       <Least
@@ -125,7 +127,7 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
               ? 'Not measured yet. The switches are on the strip.'
               : 'No text group is proposed. Measure every group, or draw one on the strip.'}
           </p>
-        ) : (
+        ) : isDue ? (
           <NarrowerTable
             rows={rows}
             hasTakenOut={on === 'ffn'}
@@ -135,7 +137,7 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
             onOrder={setOrder}
             labelOf={labelOf}
           />
-        )}
+        ) : null}
       </section>
       <Measure on={on} summary={summary} report={report} proposed={proposed} />
     </>

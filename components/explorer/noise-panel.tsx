@@ -9,6 +9,7 @@ import { bandWords, NOISES, type Noise, whyNoBands } from '@/lib/page/explorer/n
 import { MEASURE_NAMES, noiseMeasure, noiseWords } from '@/lib/page/explorer/noise-measure.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
+import { afterFrames } from './frames-after';
 import { noiseRowsData } from './noise-rows-data';
 import { SettingChoice } from './setting-controls';
 import { useAnalysis } from './use-analysis';
@@ -22,7 +23,10 @@ const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: '
 >;
 
 /** Drawn only after an analysis, so it is no part of the first load. */
-const NoiseRows = lazy(async () => ({ default: (await import('@/components/charts/noise-rows')).NoiseRows }));
+const NoiseRows = lazy(async () => {
+  const { NoiseRows } = await import('@/components/charts/noise-rows');
+  return { default: afterFrames(NoiseRows, NoiseRowsPlace, 1) };
+});
 
 const NoiseHelp = lazy(async () => ({ default: (await import('./help-texts')).NoiseHelp }));
 
@@ -97,11 +101,13 @@ function Rows({ width, report }: { width: number; report: AnalysisReport | null 
 }
 
 /** The place of the rows, with those of all timesteps and of each level where they will be drawn. */
-const NoiseRowsPlace = () => (
-  <div aria-hidden style={{ height: NOISE_ROWS_HEIGHT }} className="flex flex-col gap-0.5 pr-[26px] pl-12">
-    <div className="mb-1.5 h-[18px] rounded-sm bg-panel-2" />
-    <div className="h-[58px] rounded-sm bg-panel-2" />
-  </div>
-);
+function NoiseRowsPlace() {
+  return (
+    <div aria-hidden style={{ height: NOISE_ROWS_HEIGHT }} className="flex flex-col gap-0.5 pr-[26px] pl-12">
+      <div className="mb-1.5 h-[18px] rounded-sm bg-panel-2" />
+      <div className="h-[58px] rounded-sm bg-panel-2" />
+    </div>
+  );
+}
 
 const NOTHING_DETECTED: Parameters<typeof useLinked>[1] = [];

@@ -22,7 +22,6 @@ import { type FileHost, openFileOf } from './folder/file-host.ts';
 import { checkSameWeights } from './same-weights.ts';
 import type { TaskRunner } from './serve.ts';
 import type { Session } from './session.ts';
-import { staysInMemory } from './ways.ts';
 
 type AnalysisTasks = Pick<
   TaskRunner,
@@ -68,15 +67,14 @@ export function createAnalysisTasks(
       const { damage } = asked;
       session.releaseSharing();
       const inFiles = states !== undefined;
-      const { summary } = session.model;
-      const lists = ablations.map((which) => ablationsOf(which, summary));
+      const lists = ablations.map((which) => ablationsOf(which, session.model.summary));
       return await estimateAnalysis(await session.transformer(), calibration, {
         blockBytes: blockBytesOf(session.model),
         signal,
         memoryBytes,
         inFiles,
         damage,
-        ablations: lists.length > 0 ? { lists, isResident: staysInMemory(summary.sizeBytes) } : undefined,
+        ablations: lists,
         meter: memory(session.engine.name),
       });
     },

@@ -12,8 +12,7 @@ import type { FittedMaps } from './fitted-maps.ts';
 import { type FileHost, openFilesOf } from './folder/file-host.ts';
 import type { EditSource, ProbeSource } from './protocol.ts';
 import type { CallContext } from './serve.ts';
-import type { Session } from './session.ts';
-import { staysInMemory } from './ways.ts';
+import { READ_WHOLE_BYTES, type Session } from './session.ts';
 
 type OpenedEdits = Awaited<ReturnType<typeof openFilesOf<EditSource>>>;
 
@@ -34,7 +33,7 @@ export class EditedModels {
     const transformer = await this.transformerSharing(modulationsAmong(set), context);
     const others = edits.filter((edit) => edit.on !== 'modulation');
     // Of a model whose weights are read block by block, maps are too.
-    const opens = !staysInMemory(this.session.model.summary.sizeBytes);
+    const opens = this.session.model.summary.sizeBytes > READ_WHOLE_BYTES;
     return { ...(await this.route(others, probes, context, opens)), transformer };
   }
 

@@ -36,7 +36,7 @@ export function createMeasuringTasks(
       let done = 0;
       const measured = await storedDamage(transformer, inputs, edits, session.storeOf(inputs), {
         signal,
-        waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
+        waysAtOnce: waysAtOnce(inputs, transformer, limits),
         onMeasured(index, damage) {
           onProgress({
             stage: 'damage',
@@ -64,7 +64,7 @@ export function createMeasuringTasks(
       let done = 0;
       const measured = await storedParts(transformer, inputs, parts, session.storeOf(inputs), {
         signal,
-        waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
+        waysAtOnce: waysAtOnce(inputs, transformer, limits),
         onMeasured(index, damage) {
           onProgress({ stage: 'damage', done: ++done, total: parts.length, partial: { ...parts[index]!, ...damage } });
         },
@@ -95,7 +95,7 @@ export function createMeasuringTasks(
           signal,
           ridge: probes.ridge,
           rule: probes.split,
-          waysAtOnce: waysAtOnce(session.model.summary.sizeBytes, inputs, transformer, limits),
+          waysAtOnce: waysAtOnce(inputs, transformer, limits),
           ...(store ? { store, lasts: true, mapBytes: MAPS_SHARE * sizeBytes, roomBytes: sizeBytes } : {}),
           engineBytes: limits?.engineBytes,
           onFitted: (done, total) => onProgress({ stage: 'probes', done, total }),

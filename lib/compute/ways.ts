@@ -1,21 +1,17 @@
-/** How many ways through the depth are measured in one reading of the weights (lib/core/analysis/side-by-side.ts). */
+/** How many ways through the depth are measured in one turn (lib/core/analysis/edit-damage.ts). */
 import { type DamageInputs, waysWithin } from '../core/analysis/index.ts';
 import { WAYS_PER_READING } from '../core/detection/index.ts';
-import type { Transformer } from '../core/model/index.ts';
+import { type Transformer, weightsStay } from '../core/model/index.ts';
 import type { EngineLimits } from './protocol.ts';
-import { READ_WHOLE_BYTES } from './session.ts';
 
-/** As many as the states that may wait on the engine; where weights are read again for each reading, no more than results may wait. */
-export function waysAtOnce(
-  modelBytes: number,
-  inputs: DamageInputs,
-  transformer: Transformer,
-  limits: EngineLimits | undefined,
-): number {
-  const most = staysInMemory(modelBytes) ? Number.POSITIVE_INFINITY : WAYS_PER_READING;
-  return limits ? Math.min(most, waysWithin(limits.engineBytes, inputs, transformer)) : most;
-}
+/** States that wait on the engine where nothing limits them. */
+const STATES_BYTES = 2 ** 29;
 
-export function staysInMemory(modelBytes: number): boolean {
-  return modelBytes <= READ_WHOLE_BYTES;
+/**
+ * As many as have room on the engine. Where weights do not stay there, at most `WAYS_PER_READING`, since the results of one reading
+ * come together.
+ */
+export function waysAtOnce(inputs: DamageInputs, transformer: Transformer, limits: EngineLimits | undefined): number {
+  const fitting = waysWithin(limits?.engineBytes ?? STATES_BYTES, inputs, transformer);
+  return weightsStay(transformer) ? fitting : Math.min(WAYS_PER_READING, fitting);
 }

@@ -228,7 +228,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
     'probes',
   );
 
-  it('measures edits one by one where weights stay on the engine, with the whole model run once', async () => {
+  it('measures edits one by one where weights stay on the engine, from where they leave the whole model', async () => {
     const inputs = damageInputsOf(calibration, analysed.maps);
     const told: unknown[] = [];
     const steps: string[] = [];
@@ -250,9 +250,9 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       onMeasured: (index) => void told.push(index),
     });
     expect(tf.memory().numTensors).toBe(before);
-    // Of each turn the whole model, and each way behind the first block of its interval.
+    // Of each turn the whole model, the second time to where the last way leaves it; and each way from there.
     const n = inputs.batches.length;
-    const total = n * (2 * BLOCKS + 3 + 3 + 2);
+    const total = n * (BLOCKS + 3 + 3 + 2 + 2);
     const progress = (from: number, blocks: number) =>
       Array.from({ length: n * blocks }, (_, i) => [from + i + 1, total]);
     expect(told).toEqual([
@@ -260,7 +260,7 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       0,
       ...progress(n * (BLOCKS + 3), 3),
       1,
-      ...progress(n * (BLOCKS + 6), BLOCKS + 2),
+      ...progress(n * (BLOCKS + 6), 2 + 2),
       2,
     ]);
     const times = (steps: readonly string[]) => steps.flatMap((step) => Array<string>(n).fill(step));
@@ -270,7 +270,6 @@ describePerEngine(['wasm', 'tensorflow'], 'an analysis', () => {
       ...whole(BLOCKS),
       ...times(['probe', 'block 2', 'block 3']),
       ...times(['probe', 'probe', 'block 3']),
-      // The whole model's output is known by now: it runs to where the way leaves it.
       ...whole(2),
       ...times(['probe', 'probe']),
     ]);

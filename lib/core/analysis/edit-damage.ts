@@ -16,6 +16,7 @@ import {
   type Transformer,
   type TransformerInputs,
   type WeightSet,
+  weightsStay,
 } from '../model/index.ts';
 import { relativeError, relativeErrorBounds, sampleErrors } from '../relative-error.ts';
 import type { EditDamage, PartDamage, SplitRule } from '../report/report.ts';
@@ -24,7 +25,7 @@ import { evenlySpread } from './golden-ratio.ts';
 import { splitRows } from './held-out.ts';
 import { DAMAGE_SAMPLES, inputsOfSamples, spreadSamples } from './held-out-inputs.ts';
 import { noiseBands } from './noise-bands.ts';
-import { blocksOneByOne, runOneByOne, type WayOutputs } from './one-by-one.ts';
+import { blocksOneByOne, runOneByOne } from './one-by-one.ts';
 import { Pace } from './pace.ts';
 import { runSideBySide } from './side-by-side.ts';
 import type { Way, WayStep } from './way.ts';
@@ -68,9 +69,9 @@ export function damageInputsOf(
 
 export interface EditDamageOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Blocks done, of all batches and sweeps. */
+  /** Blocks done, of all batches, turns and, where they are measured one by one, ways. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Ways of one sweep over the blocks, at most, or ways whose states wait at once. All by default. */
+  /** Ways of one turn: side by side in one sweep over the blocks, or with the states that they begin from waiting. All by default. */
   readonly waysAtOnce?: number | undefined;
   /** As soon as the result of a way is final. */
   readonly onMeasured?: (index: number, damage: Damage) => Promise<void> | void;
@@ -153,7 +154,7 @@ export async function partDamage(
   return parts.map((named, i) => ({ ...named, ...measured[i]! }));
 }
 
-/** Ways whose states wait on the engine at once within `bytes`, beside the whole model's; at least one. */
+/** Ways whose states wait on the engine at once within `bytes`, beside those of what runs; at least one. */
 export function waysWithin(
   bytes: number,
   { batches }: DamageInputs,
@@ -190,20 +191,20 @@ async function damageOfWays(
   const { numBlocks } = transformer.config;
   const turns: (readonly Way[])[] = [];
   for (let from = 0; from < ways.length; from += waysAtOnce) turns.push(ways.slice(from, from + waysAtOnce));
-  const weightsStay = transformer.residentBlocks >= numBlocks;
-  const blocksOf = (some: readonly Way[]) =>
-    weightsStay ? blocksOneByOne(numBlocks, batches.length, some) : numBlocks * batches.length;
-  const total = turns.reduce((sum, some) => sum + blocksOf(some), 0);
+  const isOneByOne = weightsStay(transformer);
+  const blocksOf = (some: readonly Way[], turn: number) => {
+    if (!isOneByOne) return numBlocks * batches.length;
+    const isKnown = batches.map((_, batch) => turn > 0 || wholeOutputs[batch] !== undefined);
+    return blocksOneByOne(numBlocks, isKnown, some);
+  };
+  const total = turns.reduce((sum, some, turn) => sum + blocksOf(some, turn), 0);
   let blocksDone = 0;
   const onBlock = () => onProgress?.(++blocksDone, total);
+  const run = isOneByOne ? runOneByOne : sideBySide;
   const measured: Damage[] = [];
   for (const some of turns) {
-    const outputs = weightsStay
-      ? runOneByOne(transformer, batches, wholeOutputs, some, maps, pace, onBlock)
-      : sideBySide(transformer, batches, wholeOutputs, some, maps, pace, onBlock);
-    for await (const { whole, edited } of outputs) {
-      for (const [batch, output] of whole.entries()) wholeOutputs[batch] = output;
-      const of = edited.flatMap((output, batch) => sampleErrors(whole[batch]!, output, batches[batch]!.batch));
+    for await (const edited of run(transformer, batches, wholeOutputs, some, maps, pace, onBlock)) {
+      const of = edited.flatMap((output, batch) => sampleErrors(wholeOutputs[batch]!, output, batches[batch]!.batch));
       const damage = {
         outputError: relativeError(of),
         bounds: relativeErrorBounds(of, groups),
@@ -216,9 +217,10 @@ async function damageOfWays(
   return measured;
 }
 
-/** All results come once the last block has run. */
-async function* sideBySide(...asked: Parameters<typeof runSideBySide>): AsyncGenerator<WayOutputs> {
+/** As `runOneByOne`; all outputs come once the last block has run. */
+async function* sideBySide(...asked: Parameters<typeof runOneByOne>): ReturnType<typeof runOneByOne> {
+  const [, , wholeOutputs, ways] = asked;
   const passes = await runSideBySide(...asked);
-  const whole = passes.map((pass) => pass.whole);
-  for (const way of asked[3].keys()) yield { whole, edited: passes.map(({ edited }) => edited[way]!) };
+  for (const [batch, { whole }] of passes.entries()) wholeOutputs[batch] = whole;
+  for (const way of ways.keys()) yield passes.map(({ edited }) => edited[way]!);
 }

@@ -17,9 +17,10 @@ const config = parseModelConfig(JSON.stringify({ ...goldenQ1().config.raw, num_l
 const calibration = sampleTokens(syntheticCalibration(config, { samples: 16, timesteps: 4, seed: 5 }), 256);
 const PROCESS = 200e6;
 
-async function estimate(options: Partial<EstimateOptions> = {}, of = calibration) {
-  const transformer = await openTransformer(config, goldenCheckpoint(config), { residentBytes: 0 });
+/** Of weights that do not stay on the engine, unless `residentBytes` has room for them. */
+async function estimate(options: Partial<EstimateOptions> = {}, of = calibration, residentBytes = 0) {
   const before = tf.memory().numTensors;
+  const transformer = await openTransformer(config, goldenCheckpoint(config), { residentBytes });
   const found = await estimateAnalysis(transformer, of, {
     memoryBytes: 4e9,
     inFiles: true,
@@ -27,8 +28,8 @@ async function estimate(options: Partial<EstimateOptions> = {}, of = calibration
     meter: { now: () => PROCESS, peak: () => PROCESS + 50e6 },
     ...options,
   });
-  expect(tf.memory().numTensors).toBe(before);
   transformer.dispose();
+  expect(tf.memory().numTensors).toBe(before);
   return found;
 }
 
@@ -48,6 +49,7 @@ test('tells what is stored to the byte, but for results and headers', async () =
 test('reads every block once for states, and once for each sweep of edits that memory allows', async () => {
   expect((await estimate({ damage: { intervals: 0 } })).readBytes).toBe(1e6);
   expect((await estimate({ damage: { intervals: 3 } })).readBytes).toBe(2e6);
+  expect((await estimate({ damage: { intervals: 3 } }, calibration, 1e9)).readBytes).toBe(1e6);
 });
 
 test('damage costs what samples and intervals say', async () => {
@@ -69,13 +71,18 @@ test('counts the blocks that run after each interval that is named', async () =>
   expect(await blocksRun([{ first: 3, last: 5 }])).toBe(0);
 });
 
-test.each(['blocks', 'parts', 'intervals'] as const)(
-  'tells what the ablation of %s takes besides, as it is then measured',
-  async (which) => {
-    const transformer = await openTransformer(config, goldenCheckpoint(config));
+const PLACES = [
+  { where: 'stay', residentBytes: 1e9, waysAtOnce: Number.POSITIVE_INFINITY },
+  { where: 'are read again', residentBytes: 0, waysAtOnce: WAYS_PER_READING },
+];
+
+test.each((['blocks', 'parts', 'intervals'] as const).flatMap((which) => PLACES.map((place) => ({ which, ...place }))))(
+  'tells what the ablation of $which takes besides, as it is then measured, where weights $where',
+  async ({ which, residentBytes, waysAtOnce }) => {
+    const transformer = await openTransformer(config, goldenCheckpoint(config), { residentBytes });
     const inputs = damageInputsOf(calibration, [], 'prompt-groups', 2);
     const list = ablationsOf(which, { numBlocks: BLOCKS });
-    const options = { waysAtOnce: WAYS_PER_READING };
+    const options = { waysAtOnce };
     await editDamage(transformer, inputs, [runEdit({ first: 0, last: 1 }, 'nothing')], options);
     // Every block that runs, the model's own and those with a half taken out.
     const runStep = vi.spyOn(transformer, 'runStep');
@@ -83,13 +90,12 @@ test.each(['blocks', 'parts', 'intervals'] as const)(
     await partDamage(transformer, inputs, list.parts, options);
     const runs = runStep.mock.calls.length / inputs.batches.length;
 
-    const { ablation, seconds, damage, readBytes } = await estimate({
-      damage: { samples: 2, intervals: 0 },
-      ablations: { lists: [list], isResident: false },
-    });
+    const asked = { damage: { samples: 2, intervals: 0 }, ablations: [list] };
+    const { ablation, seconds, damage, readBytes } = await estimate(asked, calibration, residentBytes);
     expect(damage.samples).toBe(2);
     expect(readBytes).toBe(1e6);
-    const sweeps = Math.ceil(list.edits.length / WAYS_PER_READING) + Math.ceil(list.parts.length / WAYS_PER_READING);
+    const sweepsOf = ({ length }: readonly unknown[]) => Math.ceil(length / WAYS_PER_READING);
+    const sweeps = residentBytes > 0 ? 0 : sweepsOf(list.edits) + sweepsOf(list.parts);
     expect(ablation).toMatchObject({ ways: list.edits.length + list.parts.length, readBytes: sweeps * 1e6 });
     const perBlock = seconds.forward / (BLOCKS * calibration.levels.length);
     expect((ablation!.seconds - sweeps * seconds.weights) / (2 * perBlock)).toBeCloseTo(runs, 6);
@@ -117,6 +123,7 @@ test('refuses memory that is too little with the least that would do, which does
   expect(limits.engineBytes).toBeLessThan((await estimate()).limits.engineBytes);
 });
 
-test('names a folder as a way out where states are in memory', async () => {
-  await expect(estimate({ memoryBytes: 1e6, inFiles: false })).rejects.toThrow(/--states/);
+test('names what the page and the terminal have in common as a way out', async () => {
+  const refused = estimate({ memoryBytes: 1e6, inFiles: false });
+  await expect(refused).rejects.toThrow(/Allow more memory, or analyse fewer tokens or smaller samples\.$/);
 });

@@ -7,7 +7,7 @@ import { type Calibration, countsOf, passBytes } from '../capture/index.ts';
 import { type Ablated, ablationWork, areReadable, WAYS_PER_READING } from '../detection/index.ts';
 import { ContiguaError } from '../errors.ts';
 import type { BlockInterval } from '../interval/index.ts';
-import { disposeState, streamTokens, type Transformer } from '../model/index.ts';
+import { disposeState, streamTokens, type Transformer, weightsStay } from '../model/index.ts';
 import type { PerStream } from '../report/report.ts';
 import { FLOAT_BYTES, shownBytes } from '../states/index.ts';
 import type { DamageBudget } from './analyse.ts';
@@ -71,8 +71,8 @@ export interface EstimateOptions {
   /** Whether states are kept in files; else they are in memory. */
   readonly inFiles: boolean;
   readonly damage?: DamageBudget | undefined;
-  /** What will be measured after the analysis, list by list, and whether the weights stay in memory for it. */
-  readonly ablations?: { readonly lists: readonly Ablated[]; readonly isResident: boolean } | undefined;
+  /** What will be measured after the analysis, list by list. */
+  readonly ablations?: readonly Ablated[] | undefined;
   /** Of all blocks together, as the model stores them. */
   readonly blockBytes: number;
   /** Null where a process cannot tell. */
@@ -88,7 +88,7 @@ export const BASE_BYTES = 300e6;
 export async function estimateAnalysis(
   transformer: Transformer,
   calibration: Calibration,
-  { signal, memoryBytes, inFiles, damage = {}, ablations, blockBytes, meter }: EstimateOptions,
+  { signal, memoryBytes, inFiles, damage = {}, ablations = [], blockBytes, meter }: EstimateOptions,
 ): Promise<AnalysisEstimate> {
   const { architecture, config } = transformer;
   const { blocks, streams } = architecture;
@@ -127,19 +127,20 @@ export async function estimateAnalysis(
   const least = inFiles
     ? Math.max(running + 2 * batchBytes, comparing + surrogates / numBlocks)
     : Math.max(running + all + inMemory, comparing + inMemory + surrogates);
-  if (least > memoryBytes) throw tooLittle(memoryBytes, least, inFiles);
+  if (least > memoryBytes) throw tooLittle(memoryBytes, least);
 
   const room = memoryBytes - running - inMemory;
   const spills = all > room;
   const engineBytes = Math.max(0, room);
   const surrogateBytes = Math.max(0, memoryBytes - comparing - inMemory);
   const waysAtOnce = Math.max(1, Math.floor(room / stateBytes) - 1);
-  const sweeps = Math.ceil((2 * intervals) / waysAtOnce);
+  const turns = Math.ceil((2 * intervals) / waysAtOnce);
+  const readings = weightsStay(transformer) ? 0 : turns;
   const readSeconds = forward.readSeconds * numBlocks;
   // What a way takes out or replaces costs next to nothing.
   const wayBlocks = blocksAfter(wanted, numBlocks) * samples;
   const secondsPerInterval = 2 * wayBlocks * forward.sampleSeconds;
-  const whole = intervals > 0 ? numBlocks * samples * forward.sampleSeconds + sweeps * readSeconds : 0;
+  const whole = turns * numBlocks * samples * forward.sampleSeconds + readings * readSeconds;
   return {
     tokens: of.rows,
     seconds: {
@@ -150,8 +151,8 @@ export async function estimateAnalysis(
       damage: whole + intervals * secondsPerInterval,
     },
     damage: { intervals, samples, secondsPerInterval },
-    ...(ablations ? { ablation: ablationOf(ablations) } : {}),
-    readBytes: blockBytes * (1 + (intervals > 0 ? sweeps : 0)),
+    ...(ablations.length > 0 ? { ablation: ablationOf(ablations) } : {}),
+    readBytes: blockBytes * (1 + readings),
     storedBytes:
       kept + (inFiles ? Math.max(2 * all, Math.max(0, surrogates - surrogateBytes) + figures.checkpointBytes) : 0),
     memoryBytes: Math.max(
@@ -163,12 +164,12 @@ export async function estimateAnalysis(
     limits: { engineBytes, surrogateBytes },
   };
 
-  function ablationOf({ lists, isResident }: NonNullable<EstimateOptions['ablations']>) {
+  function ablationOf(lists: readonly Ablated[]) {
     const blockMs = Array<number>(numBlocks).fill(1000 * forward.sampleSeconds);
-    const works = lists.map((list) =>
-      ablationWork(list, blockMs, isResident ? waysAtOnce : Math.min(WAYS_PER_READING, waysAtOnce)),
-    );
-    const readings = isResident ? 0 : works.reduce((sum, work) => sum + work.sweeps, 0);
+    const staying = weightsStay(transformer);
+    const atOnce = staying ? waysAtOnce : Math.min(WAYS_PER_READING, waysAtOnce);
+    const works = lists.map((list) => ablationWork(list, blockMs, atOnce));
+    const readings = staying ? 0 : works.reduce((sum, { turns }) => sum + turns, 0);
     // The map of a run of two blocks is the probe of the second.
     const fitted = lists
       .flatMap(({ edits }) => edits)
@@ -241,10 +242,10 @@ function tokensOf(inputs: Calibration['batches'][number], { architecture }: Tran
 }
 
 /** With the least that would do. */
-export function tooLittle(allowed: number, least: number, inFiles: boolean): ContiguaError {
+export function tooLittle(allowed: number, least: number): ContiguaError {
   return new ContiguaError('too-large', 'The analysis does not fit the memory that is allowed', {
     found: `${shownBytes(allowed)} allowed`,
     expected: `at least ${shownBytes(least)}`,
-    hint: `Allow more memory, or analyse fewer ${inFiles ? 'or smaller samples' : 'tokens'}.`,
+    hint: 'Allow more memory, or analyse fewer tokens or smaller samples.',
   });
 }

@@ -12,63 +12,57 @@ import {
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
-import { firstChange, fittedAt, openedAt, project, ready, replace, type Way } from './way.ts';
-
-/** What came out of one way, beside what comes out of the whole model: of each batch. */
-export interface WayOutputs {
-  readonly whole: readonly Float32Array[];
-  readonly edited: readonly Float32Array[];
-}
+import { firstChange, fittedAt, openedAt, projected, readyStep, replaceState, type Way } from './way.ts';
 
 /**
- * In the order of `ways`. Where ways leave the whole model its states wait, at most one set per block; `onBlock` is called as often as
- * `blocksOneByOne` says.
+ * Of each way, in their order, its outputs per batch. `wholeOutputs` are those of the whole model, and are filled where they are missing;
+ * where all are there, the whole model only runs until the last way has left it. Its states wait wherever ways leave it, until the
+ * last of these begins. `onBlock` is called as often as `blocksOneByOne` says.
  */
 export async function* runOneByOne(
   transformer: Transformer,
   batches: readonly TransformerInputs[],
-  knownOutputs: readonly (Float32Array | undefined)[],
+  wholeOutputs: Float32Array[],
   ways: readonly Way[],
   maps: FittedMaps,
   pace: Pace,
   onBlock: () => void,
-): AsyncGenerator<WayOutputs> {
+): AsyncGenerator<readonly Float32Array[]> {
   const { numBlocks } = transformer.config;
   const leaving = ways.map(firstChange);
   const passes: { readonly context: PassContext; readonly left: Map<number, State> }[] = [];
-  const whole: Float32Array[] = [];
   let lane: State[] = [];
   try {
     for (const [index, inputs] of batches.entries()) {
       const { context, state: first } = await transformer.begin(inputs);
       const left = new Map<number, State>();
       passes.push({ context, left });
-      const known = knownOutputs[index];
-      const runsTo = known ? Math.max(...leaving, 0) : numBlocks;
+      const runsTo = wholeBlocks(numBlocks, wholeOutputs[index] !== undefined, leaving);
       let state = first;
       try {
-        for (let block = 0; block < numBlocks; block++) {
+        for (let block = 0; ; block++) {
           if (leaving.includes(block)) left.set(block, cloneState(state));
-          if (block < runsTo) state = replace(state, await transformer.runBlock(block, state, context));
+          if (block === runsTo) break;
+          state = replaceState(state, await transformer.runBlock(block, state, context));
           onBlock();
           await pace.breathe();
         }
-        if (leaving.includes(numBlocks)) left.set(numBlocks, cloneState(state));
-        whole.push(known ?? (await project(transformer, context, state)));
+        wholeOutputs[index] ??= await projected(transformer, context, state);
       } finally {
         disposeState(state);
       }
     }
     for (const [way, steps] of ways.entries()) {
       const from = leaving[way]!;
-      lane = passes.map(({ left }) => cloneState(left.get(from)!));
+      const isLast = leaving.lastIndexOf(from) === way;
+      lane = passes.map(({ left }) => (isLast ? taken(left, from) : cloneState(left.get(from)!)));
       for (let block = from; block < numBlocks; block++) {
         const fitted = await fittedAt([steps], block, maps, pace);
         const opened = await openedAt([steps], block);
-        const step = ready(steps[block] ?? null, fitted, opened.steps);
+        const step = readyStep(steps[block] ?? null, fitted, opened.steps);
         try {
           for (const [pass, { context }] of passes.entries()) {
-            if (step) lane[pass] = replace(lane[pass]!, await transformer.runStep(step, lane[pass]!, context));
+            if (step) lane[pass] = replaceState(lane[pass]!, await transformer.runStep(step, lane[pass]!, context));
             onBlock();
             await pace.breathe();
           }
@@ -77,10 +71,11 @@ export async function* runOneByOne(
         }
       }
       const edited: Float32Array[] = [];
-      for (const [pass, { context }] of passes.entries()) edited.push(await project(transformer, context, lane[pass]!));
+      for (const [pass, { context }] of passes.entries())
+        edited.push(await projected(transformer, context, lane[pass]!));
       for (const state of lane) disposeState(state);
       lane = [];
-      yield { whole, edited };
+      yield edited;
     }
   } finally {
     transformer.releaseBlocks();
@@ -92,7 +87,22 @@ export async function* runOneByOne(
   }
 }
 
-/** Blocks of all batches: the whole model's, and those of every way from its first own step. */
-export function blocksOneByOne(numBlocks: number, batches: number, ways: readonly Way[]): number {
-  return batches * ways.reduce((sum, way) => sum + numBlocks - firstChange(way), numBlocks);
+/**
+ * Blocks of all batches: the whole model's as far as they run, and those of every way from its first own step. `isKnown`: of each batch,
+ * whether the whole model's output is.
+ */
+export function blocksOneByOne(numBlocks: number, isKnown: readonly boolean[], ways: readonly Way[]): number {
+  const leaving = ways.map(firstChange);
+  const ofWays = leaving.reduce((sum, from) => sum + numBlocks - from, 0);
+  return isKnown.reduce((sum, known) => sum + wholeBlocks(numBlocks, known, leaving) + ofWays, 0);
+}
+
+function wholeBlocks(numBlocks: number, isKnown: boolean, leaving: readonly number[]): number {
+  return isKnown ? Math.max(...leaving, 0) : numBlocks;
+}
+
+function taken(states: Map<number, State>, at: number): State {
+  const state = states.get(at)!;
+  states.delete(at);
+  return state;
 }

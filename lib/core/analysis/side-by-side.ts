@@ -14,7 +14,7 @@ import {
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
-import { firstChange, fittedAt, openedAt, project, ready, replace, type Way, type WayStep } from './way.ts';
+import { firstChange, fittedAt, openedAt, projected, readyStep, replaceState, type Way, type WayStep } from './way.ts';
 
 interface Lane {
   readonly steps: Way;
@@ -67,7 +67,7 @@ export async function runSideBySide(
       if (runs(block)) await transformer.loadBlock(block);
       if (block + 1 < numBlocks && runs(block + 1)) transformer.prefetchBlock(block + 1);
       const opened = await openedAt(ways, block);
-      const stepOf = (step: WayStep) => ready(step, fitted, opened.steps);
+      const stepOf = (step: WayStep) => readyStep(step, fitted, opened.steps);
       try {
         for (const pass of passes) {
           await advance(transformer, pass, block, stepOf, pace);
@@ -81,8 +81,8 @@ export async function runSideBySide(
     const outputs: Outputs[] = [];
     for (const { context, lanes, known, whole } of passes) {
       const edited: Float32Array[] = [];
-      for (const { state } of lanes) edited.push(await project(transformer, context, state ?? whole));
-      outputs.push({ whole: known ?? (await project(transformer, context, whole)), edited });
+      for (const { state } of lanes) edited.push(await projected(transformer, context, state ?? whole));
+      outputs.push({ whole: known ?? (await projected(transformer, context, whole)), edited });
     }
     return outputs;
   } finally {
@@ -107,11 +107,11 @@ async function advance(
     if (lane.leavesBefore > block) continue;
     lane.state ??= cloneState(pass.whole);
     const step = stepOf(lane.steps[block] ?? null);
-    if (step) lane.state = replace(lane.state, await transformer.runStep(step, lane.state, context));
+    if (step) lane.state = replaceState(lane.state, await transformer.runStep(step, lane.state, context));
     await pace.breathe();
   }
   if (!known || lanes.some(({ leavesBefore }) => leavesBefore > block)) {
-    pass.whole = replace(pass.whole, await transformer.runBlock(block, pass.whole, context));
+    pass.whole = replaceState(pass.whole, await transformer.runBlock(block, pass.whole, context));
   }
 }
 

@@ -70,7 +70,7 @@ export async function openedAt(ways: readonly Way[], block: number): Promise<Ope
 }
 
 /** What runs in the place of `step`; null is nothing. */
-export function ready(
+export function readyStep(
   step: WayStep,
   fitted: ReadonlyMap<string, StreamProbes>,
   opened: ReadonlyMap<WayStep, RouteStep>,
@@ -85,14 +85,18 @@ export function firstChange(steps: Way): number {
   return found < 0 ? steps.length : found;
 }
 
-export async function project(transformer: Transformer, context: PassContext, state: State): Promise<Float32Array> {
+/** The model's output for `state`, read back from the engine. */
+export async function projected(transformer: Transformer, context: PassContext, state: State): Promise<Float32Array> {
   const output = transformer.project(state, context);
-  const values = await output.data();
-  output.dispose();
-  return Float32Array.from(values);
+  try {
+    return Float32Array.from(await output.data());
+  } finally {
+    output.dispose();
+  }
 }
 
-export function replace(old: State, next: State): State {
+/** `next`, once `old` is freed. */
+export function replaceState(old: State, next: State): State {
   disposeState(old);
   return next;
 }

@@ -1,17 +1,18 @@
 /**
- * What it takes to measure ablations, as lib/core/analysis/side-by-side.ts goes about it: a way through the depth runs the blocks from
- * the first one that it changes, and the whole model runs beside the ways of a sweep until the last of them has left it. Pure.
+ * What it takes to measure ablations, as lib/core/analysis/edit-damage.ts goes about it: a way through the depth runs the blocks from
+ * the first one that it changes, and in each turn the whole model runs until the last way has left it. The first measurement of all
+ * runs it to its end, which is not counted. Pure.
  */
 import type { Ablated } from './ablation.ts';
 
-/** Of a model whose weights do not stay in memory: ways that are measured in one reading of the weights, and whose results come together. */
+/** Of a model whose weights do not stay on the engine: ways that are measured in one reading of the weights, and whose results come together. */
 export const WAYS_PER_READING = 8;
 
 export interface AblationWork {
   /** What is taken out, each by itself. */
   readonly ways: number;
-  /** Readings of the weights, where they do not stay in memory. */
-  readonly sweeps: number;
+  /** In each, weights that do not stay on the engine are read once. */
+  readonly turns: number;
   /** Of one sample, in all of them. */
   readonly forwardMs: number;
 }
@@ -28,14 +29,14 @@ export function ablationWork(
     parts.map(({ block, part }) => ({ leaves: block, runsFrom: part === 'block' ? block + 1 : block })),
   ];
   const timeOf = (from: number, to?: number) => blockMs.slice(from, to).reduce((sum, ms) => sum + ms, 0);
-  let [sweeps, forwardMs] = [0, 0];
+  let [turns, forwardMs] = [0, 0];
   for (const ways of measured) {
     for (let from = 0; from < ways.length; from += waysAtOnce) {
       const some = ways.slice(from, from + waysAtOnce);
-      sweeps += 1;
+      turns += 1;
       forwardMs += timeOf(0, Math.max(...some.map(({ leaves }) => leaves)));
       for (const { runsFrom } of some) forwardMs += timeOf(runsFrom);
     }
   }
-  return { ways: edits.length + parts.length, sweeps, forwardMs };
+  return { ways: edits.length + parts.length, turns, forwardMs };
 }

@@ -41,7 +41,7 @@ export { embedsGuidance } from './inputs.ts';
 export { fitsHiddenStates, hiddenStatesShape } from './latents.ts';
 export { narrowerFacts } from './narrower-facts.ts';
 export { conversionOf, prunedModel, studentBlock } from './pruned.ts';
-export { DEFAULT_RESIDENT_BYTES, residentBlocks } from './resident.ts';
+export { DEFAULT_RESIDENT_BYTES, residentBlocks, weightsStay } from './resident.ts';
 export { basisName, basisTensors } from './shared-modulation.ts';
 export { inDiffusersNames, openStoredModel, readModelConfig, type StoredModel } from './stored-model.ts';
 export { hasTrait, type TraitPlaces, traitLabels, traitPlaces } from './traits.ts';

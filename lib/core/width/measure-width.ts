@@ -28,7 +28,7 @@ export interface MeasureWidthOptions extends FitOptions {
   readonly lasts?: boolean | undefined;
   /** States that may wait on the engine at once; any number without it. */
   readonly engineBytes?: number | undefined;
-  /** Ways of one sweep over the blocks, at most. */
+  /** Ways of one turn (edit-damage.ts), at most. */
   readonly waysAtOnce?: number | undefined;
   /** Blocks done of the present fitting. */
   readonly onFitted?: (done: number, total: number) => void;

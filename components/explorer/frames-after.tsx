@@ -1,0 +1,33 @@
+'use client';
+/**
+ * A report fills the page part by part, one in a frame: style, layout and paint of everything at once would hold the page for longer than
+ * anyone should feel. Only what appears waits; what is there already follows every change at once.
+ */
+import { type ComponentType, useEffect, useState } from 'react';
+
+/** False until the page has painted `frames` frames since `is` became true. */
+export function useFramesAfter(is: boolean, frames: number): boolean {
+  const [isDue, setDue] = useState(false);
+  useEffect(() => {
+    if (!is) return;
+    let left = frames;
+    // A frame is painted once the next one begins.
+    const next = () => {
+      if (left-- > 0) frame = requestAnimationFrame(next);
+      else setDue(true);
+    };
+    let frame = requestAnimationFrame(next);
+    return () => {
+      cancelAnimationFrame(frame);
+      setDue(false);
+    };
+  }, [is, frames]);
+  return is && isDue;
+}
+
+/** `Part`, `frames` frames after it was mounted; `Place` keeps its room until then. For parts that are loaded late and appear together. */
+export function afterFrames<P extends object>(Part: ComponentType<P>, Place: ComponentType<P>, frames: number) {
+  return function AfterFrames(props: P) {
+    return useFramesAfter(true, frames) ? <Part {...props} /> : <Place {...props} />;
+  };
+}
