@@ -88,7 +88,7 @@ export async function estimated(
   tell('measuring one block, for the estimate');
   const allowed = allowedBytes(memoryBytes);
   const asked = client.call('estimateAnalysis', { ...request, memoryBytes: allowed, ablations }, { signal });
-  const estimate = await orNamedOptions(asked, folder);
+  const estimate = await orNamedOptions(asked, folder, ', or fewer or smaller samples');
   for (const line of estimateLines(estimate, allowed, folder !== null)) tell(line);
   await assertDiskFits(estimate, folder, diskBytes);
   return estimate.limits;
@@ -105,7 +105,7 @@ export async function estimatedTrace(
   tell('fitting and comparing noise of the size of the states, for the estimate');
   const allowed = allowedBytes(memoryBytes);
   const asked = client.call('estimateTrace', { states, tokens, memoryBytes: allowed }, { signal });
-  const estimate = await orNamedOptions(asked, folder);
+  const estimate = await orNamedOptions(asked, folder, '');
   const { seconds } = estimate;
   const parts = (['reading', 'probes', 'similarity'] as const).map((part) => [part, seconds[part]] as const);
   for (const line of [timeLine(parts), ...sizeLines(estimate, allowed, folder !== null, 'trace')]) tell(line);
@@ -113,15 +113,15 @@ export async function estimatedTrace(
   return estimate.limits;
 }
 
-/** A refusal for too little memory comes with the options that help. */
-async function orNamedOptions<T>(estimate: Promise<T>, folder: string | null): Promise<T> {
+/** A refusal for too little memory comes with the options that help; `samples` ends the sentence. */
+async function orNamedOptions<T>(estimate: Promise<T>, folder: string | null, samples: string): Promise<T> {
   try {
     return await estimate;
   } catch (thrown) {
     // What is too large in a file is another matter.
     if (!(thrown instanceof ContiguaError) || thrown.code !== 'too-large' || thrown.details.file) throw thrown;
     const place = folder === null ? 'name a folder for states (--states), ' : '';
-    const hint = `Allow more memory (--memory), ${place}or analyse fewer tokens (--tokens) or smaller samples.`;
+    const hint = `Allow more memory (--memory), ${place}or analyse fewer tokens (--tokens)${samples}.`;
     throw new ContiguaError(thrown.code, thrown.summary, { ...thrown.details, hint });
   }
 }

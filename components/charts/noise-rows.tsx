@@ -41,7 +41,7 @@ export function NoiseRows({ width, numBlocks, stacks, hovered, onHover, data, se
         : drawEmptyNoiseRows(layout, PAGE_PALETTE),
     [data, layout, selected, width],
   );
-  const listed = useAfterPaint(data);
+  const listed = useAfterPaint(useMemo(() => data && { data, numBlocks }, [data, numBlocks]));
   const [row, setRow] = useState<number | null>(null);
   const [focused, setFocused] = useState(false);
   const { axis, tops, bottom, readoutTop, height } = layout;
@@ -134,7 +134,7 @@ export function NoiseRows({ width, numBlocks, stacks, hovered, onHover, data, se
       <div className={styles.readout} style={{ top: readoutTop }} aria-live={focused ? 'polite' : 'off'}>
         {readout()}
       </div>
-      {listed && <NoiseTable data={listed} numBlocks={numBlocks} />}
+      {listed && <NoiseTable {...listed} />}
     </div>
   );
 }

@@ -5,6 +5,9 @@
  */
 import { type ComponentType, useEffect, useState } from 'react';
 
+/** Painted frames that parts wait for, in the order in which they are looked at. */
+export const FRAMES_BEFORE = { noise: 1, intervals: 2, trajectories: 3, narrower: 4 } as const;
+
 /** False until the page has painted `frames` frames since `is` became true. */
 export function useFramesAfter(is: boolean, frames: number): boolean {
   const [isDue, setDue] = useState(false);

@@ -34,7 +34,7 @@ import { refitStore, refitWords } from '@/lib/page/explorer/refitting.ts';
 import { choose, chosenRuns } from '@/lib/page/explorer/selection.ts';
 import { lacksWeights } from '@/lib/page/explorer/traces.ts';
 import { BudgetSlider } from './budget-slider';
-import { useFramesAfter } from './frames-after';
+import { FRAMES_BEFORE, useFramesAfter } from './frames-after';
 import { IntervalTable } from './interval-table';
 import { SettingSelect } from './setting-controls';
 import { useAnalysis } from './use-analysis';
@@ -90,7 +90,7 @@ export function IntervalPanel() {
     return bySureness ? byDamage.toSorted((a, b) => share(b) - share(a)) : byDamage;
   }, [report, detected, chosen, ranking, settings, bySureness, foundIn]);
 
-  const isDue = useFramesAfter(rows.length > 0, 1);
+  const isListed = useFramesAfter(rows.length > 0, FRAMES_BEFORE.intervals);
   const most = removedCount(detected);
   const removed = removedCount(chosen);
   return (
@@ -195,19 +195,17 @@ export function IntervalPanel() {
         className="-mx-4 overflow-y-auto border-y border-line px-4 [scrollbar-width:thin]"
         style={{ height: LIST_HEIGHT }}
       >
-        {rows.length > 0 ? (
-          isDue && (
-            <IntervalTable
-              intervals={rows.map(({ interval }) => interval)}
-              detected={detected}
-              bySureness={bySureness}
-              ranking={ranking}
-              onSort={setBySureness}
-            />
-          )
+        {isListed ? (
+          <IntervalTable
+            intervals={rows.map(({ interval }) => interval)}
+            detected={detected}
+            bySureness={bySureness}
+            ranking={ranking}
+            onSort={setBySureness}
+          />
         ) : (
           <p className="grid h-full place-content-center text-center text-xs text-muted">
-            {report
+            {report && rows.length === 0
               ? 'No interval is detected under these settings. Draw one on the strip.'
               : 'Analyse finds intervals; or drag over blocks to draw one.'}
           </p>

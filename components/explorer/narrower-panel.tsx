@@ -27,7 +27,7 @@ import {
 } from '@/lib/page/explorer/narrower.ts';
 import { narrowerCsv } from '@/lib/page/explorer/narrower-csv.ts';
 import { choose, chosenNarrower } from '@/lib/page/explorer/selection.ts';
-import { useFramesAfter } from './frames-after';
+import { FRAMES_BEFORE, useFramesAfter } from './frames-after';
 import { MeasureButton, useMeasurable } from './measure-button';
 import { type NarrowerOrder, NarrowerTable, sortedNarrower } from './narrower-table';
 import { useAnalysis } from './use-analysis';
@@ -45,6 +45,7 @@ export function NarrowerPanel() {
   const report = useAnalysis((state) => state.report);
   const [on, setOn] = useState<Kind>('text-stream');
   const reason = summary && whyNone(on === 'ffn' ? summary.narrower.anyFfn : summary.narrower.text);
+  const isDue = useFramesAfter(summary !== null && report !== null, FRAMES_BEFORE.narrower);
   return (
     <Panel
       title="Narrower blocks"
@@ -72,7 +73,7 @@ export function NarrowerPanel() {
         <>
           {summary?.narrower.readBy && <p className="mb-2 text-2xs text-muted">{summary.narrower.readBy}</p>}
           {summary && report ? (
-            <Measured key={on} on={on} summary={summary} report={report} />
+            <Measured key={on} on={on} summary={summary} report={report} isDue={isDue} />
           ) : (
             <p className="grid h-28 place-content-center text-center text-xs text-muted">
               Analyse proposes text groups; or choose on the strip.
@@ -84,7 +85,15 @@ export function NarrowerPanel() {
   );
 }
 
-function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; report: AnalysisReport }) {
+interface MeasuredProps {
+  on: Kind;
+  summary: ModelSummary;
+  report: AnalysisReport;
+  /** Whether the list may be drawn already. */
+  isDue: boolean;
+}
+
+function Measured({ on, summary, report, isDue }: MeasuredProps) {
   const narrower = useSelection(chosenNarrower);
   const streams = useStreams();
   const [order, setOrder] = useState<NarrowerOrder>({ by: 'output', isAscending: true });
@@ -102,7 +111,6 @@ function Measured({ on, summary, report }: { on: Kind; summary: ModelSummary; re
     () => sortedNarrower(listedNarrower(on, report, [...others, ...chosen]), order),
     [on, report, others, chosen, order],
   );
-  const isDue = useFramesAfter(rows.length > 0, 3);
   return (
     <>
       <Least

@@ -9,7 +9,7 @@ import { bandWords, NOISES, type Noise, whyNoBands } from '@/lib/page/explorer/n
 import { MEASURE_NAMES, noiseMeasure, noiseWords } from '@/lib/page/explorer/noise-measure.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
-import { afterFrames } from './frames-after';
+import { afterFrames, FRAMES_BEFORE } from './frames-after';
 import { noiseRowsData } from './noise-rows-data';
 import { SettingChoice } from './setting-controls';
 import { useAnalysis } from './use-analysis';
@@ -25,7 +25,7 @@ const LABELS = { together: 'Together', early: 'Early', middle: 'Middle', late: '
 /** Drawn only after an analysis, so it is no part of the first load. */
 const NoiseRows = lazy(async () => {
   const { NoiseRows } = await import('@/components/charts/noise-rows');
-  return { default: afterFrames(NoiseRows, NoiseRowsPlace, 1) };
+  return { default: afterFrames(NoiseRows, NoiseRowsPlace, FRAMES_BEFORE.noise) };
 });
 
 const NoiseHelp = lazy(async () => ({ default: (await import('./help-texts')).NoiseHelp }));

@@ -17,7 +17,7 @@ import { whyNotResampled } from '@/lib/page/explorer/reading.ts';
 import { settingsStore } from '@/lib/page/explorer/settings.ts';
 import { ChartDownload } from './chart-download';
 import { ComparePopover } from './compare-popover';
-import { afterFrames } from './frames-after';
+import { afterFrames, FRAMES_BEFORE } from './frames-after';
 import { SettingChoice, SettingSelect } from './setting-controls';
 import { useAnalysis } from './use-analysis';
 import { useComparison, useOtherCurves } from './use-comparison';
@@ -30,7 +30,7 @@ import { useSetting } from './use-settings';
 const loadTrajectories = () => import('@/components/charts/trajectories');
 const Trajectories = lazy(async () => {
   const { Trajectories } = await loadTrajectories();
-  return { default: afterFrames(Trajectories, EmptyTrajectories, 2) };
+  return { default: afterFrames(Trajectories, EmptyTrajectories, FRAMES_BEFORE.trajectories) };
 });
 
 const TrajectoriesHelp = lazy(async () => ({ default: (await import('./help-texts')).TrajectoriesHelp }));

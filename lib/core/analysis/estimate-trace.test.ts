@@ -57,7 +57,7 @@ test('refuses memory that is too little with the least that would do, which does
     const refused = await estimate(1e6, inFiles).catch((thrown: unknown) => thrown);
     expect(refused).toMatchObject({ code: 'too-large', details: { found: '1 MB allowed' } });
     const { expected = '', hint = '' } = (refused as { details: { expected?: string; hint?: string } }).details;
-    expect(hint).toBe('Allow more memory, or analyse fewer tokens or smaller samples.');
+    expect(hint).toBe('Allow more memory, or analyse fewer tokens.');
     const least = Number(/at least ([\d.]+) MB/.exec(expected)?.[1]) * 1e6;
     expect(least).toBeGreaterThan(PROCESS);
     expect((await estimate(least, inFiles)).memoryBytes).toBeLessThanOrEqual(least * 1.05);

@@ -62,7 +62,7 @@ export async function estimateTrace(
   const kept = figureBytes(of);
   const inMemory = inFiles ? 0 : kept;
   const least = Math.max(running, comparing + (inFiles ? surrogateBytes / blocks.length : surrogateBytes)) + inMemory;
-  if (least > memoryBytes) throw tooLittle(memoryBytes, least);
+  if (least > memoryBytes) throw tooLittle(memoryBytes, least, false);
   const room = Math.max(0, memoryBytes - comparing - inMemory);
   return {
     tokens: of.rows,

@@ -140,6 +140,7 @@ export async function estimateAnalysis(
   // What a way takes out or replaces costs next to nothing.
   const wayBlocks = blocksAfter(wanted, numBlocks) * samples;
   const secondsPerInterval = 2 * wayBlocks * forward.sampleSeconds;
+  // At most: from the second turn on it runs until the last way has left it.
   const whole = turns * numBlocks * samples * forward.sampleSeconds + readings * readSeconds;
   return {
     tokens: of.rows,
@@ -241,11 +242,11 @@ function tokensOf(inputs: Calibration['batches'][number], { architecture }: Tran
   return architecture.streams.reduce((sum, stream) => sum + inputs.batch * streamTokens(inputs, stream), 0);
 }
 
-/** With the least that would do. */
-export function tooLittle(allowed: number, least: number): ContiguaError {
+/** With the least that would do. `isChosen`: the samples are, and not those of a trace. */
+export function tooLittle(allowed: number, least: number, isChosen = true): ContiguaError {
   return new ContiguaError('too-large', 'The analysis does not fit the memory that is allowed', {
     found: `${shownBytes(allowed)} allowed`,
     expected: `at least ${shownBytes(least)}`,
-    hint: 'Allow more memory, or analyse fewer tokens or smaller samples.',
+    hint: `Allow more memory, or analyse fewer tokens${isChosen ? ', or fewer or smaller samples' : ''}.`,
   });
 }
