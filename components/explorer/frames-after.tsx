@@ -4,6 +4,7 @@
  * anyone should feel. Only what appears waits; what is there already follows every change at once.
  */
 import { type ComponentType, useEffect, useState } from 'react';
+import { afterPaint } from '@/components/charts/use-after-paint.ts';
 
 /** Painted frames that parts wait for, in the order in which they are looked at. */
 export const FRAMES_BEFORE = { noise: 1, intervals: 2, trajectories: 3, narrower: 4 } as const;
@@ -13,15 +14,9 @@ export function useFramesAfter(is: boolean, frames: number): boolean {
   const [isDue, setDue] = useState(false);
   useEffect(() => {
     if (!is) return;
-    let left = frames;
-    // A frame is painted once the next one begins.
-    const next = () => {
-      if (left-- > 0) frame = requestAnimationFrame(next);
-      else setDue(true);
-    };
-    let frame = requestAnimationFrame(next);
+    const takeBack = afterPaint(frames, () => setDue(true));
     return () => {
-      cancelAnimationFrame(frame);
+      takeBack();
       setDue(false);
     };
   }, [is, frames]);

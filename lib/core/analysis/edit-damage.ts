@@ -129,8 +129,8 @@ async function fillWholeOutputs(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (batches.every((_, batch) => wholeOutputs[batch])) return;
-  const passes = await runSideBySide(transformer, batches, wholeOutputs, [], maps, new Pace(signal), () => {});
-  for (const [batch, { whole }] of passes.entries()) wholeOutputs[batch] = whole;
+  // There is no way to yield outputs of.
+  await runSideBySide(transformer, batches, wholeOutputs, [], maps, new Pace(signal), () => {}).next();
 }
 
 async function noMaps(block: number): Promise<WeightSet> {
@@ -200,7 +200,7 @@ async function damageOfWays(
   const total = turns.reduce((sum, some, turn) => sum + blocksOf(some, turn), 0);
   let blocksDone = 0;
   const onBlock = () => onProgress?.(++blocksDone, total);
-  const run = isOneByOne ? runOneByOne : sideBySide;
+  const run = isOneByOne ? runOneByOne : runSideBySide;
   const measured: Damage[] = [];
   for (const some of turns) {
     for await (const edited of run(transformer, batches, wholeOutputs, some, maps, pace, onBlock)) {
@@ -215,12 +215,4 @@ async function damageOfWays(
     }
   }
   return measured;
-}
-
-/** As `runOneByOne`; all outputs come once the last block has run. */
-async function* sideBySide(...asked: Parameters<typeof runOneByOne>): ReturnType<typeof runOneByOne> {
-  const [, , wholeOutputs, ways] = asked;
-  const passes = await runSideBySide(...asked);
-  for (const [batch, { whole }] of passes.entries()) wholeOutputs[batch] = whole;
-  for (const way of ways.keys()) yield passes.map(({ edited }) => edited[way]!);
 }

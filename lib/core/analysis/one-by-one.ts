@@ -6,13 +6,14 @@ import {
   cloneState,
   disposeState,
   type PassContext,
+  projected,
   type State,
   type Transformer,
   type TransformerInputs,
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
-import { firstChange, fittedAt, openedAt, projected, readyStep, replaceState, type Way } from './way.ts';
+import { firstChange, fittedAt, openedAt, readyStep, replaceState, type Way } from './way.ts';
 
 /**
  * Of each way, in their order, its outputs per batch. `wholeOutputs` are those of the whole model, and are filled where they are missing;

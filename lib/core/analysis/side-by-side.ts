@@ -7,6 +7,7 @@ import {
   cloneState,
   disposeState,
   type PassContext,
+  projected,
   type RouteStep,
   type State,
   type Transformer,
@@ -14,7 +15,7 @@ import {
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
 import type { Pace } from './pace.ts';
-import { firstChange, fittedAt, openedAt, projected, readyStep, replaceState, type Way, type WayStep } from './way.ts';
+import { firstChange, fittedAt, openedAt, readyStep, replaceState, type Way, type WayStep } from './way.ts';
 
 interface Lane {
   readonly steps: Way;
@@ -25,29 +26,25 @@ interface Lane {
 }
 
 interface Pass {
-  readonly inputs: TransformerInputs;
   readonly context: PassContext;
   readonly lanes: readonly Lane[];
   readonly known: Float32Array | null;
   whole: State;
 }
 
-export interface Outputs {
-  readonly whole: Float32Array;
-  /** One per way. */
-  readonly edited: readonly Float32Array[];
-}
-
-/** Of each batch. With the whole model's output known, the whole model only runs until the last way has left it. */
-export async function runSideBySide(
+/**
+ * Of each way, in their order, its outputs per batch, once the last block has run. `wholeOutputs` are those of the whole model, and are
+ * filled where they are missing; where all are there, the whole model only runs until the last way has left it.
+ */
+export async function* runSideBySide(
   transformer: Transformer,
   batches: readonly TransformerInputs[],
-  knownOutputs: readonly (Float32Array | undefined)[],
+  wholeOutputs: Float32Array[],
   ways: readonly Way[],
   maps: FittedMaps,
   pace: Pace,
   onBlock: () => void,
-): Promise<Outputs[]> {
+): AsyncGenerator<readonly Float32Array[]> {
   const passes: Pass[] = [];
   const leaving = ways.map(firstChange);
   const lastLeft = Math.max(...leaving, 0);
@@ -55,7 +52,7 @@ export async function runSideBySide(
     for (const [index, inputs] of batches.entries()) {
       const { context, state } = await transformer.begin(inputs);
       const lanes = ways.map((steps, way): Lane => ({ steps, leavesBefore: leaving[way]!, state: null }));
-      passes.push({ inputs, context, lanes, known: knownOutputs[index] ?? null, whole: state });
+      passes.push({ context, lanes, known: wholeOutputs[index] ?? null, whole: state });
       await pace.breathe();
     }
     const everyOutputIsKnown = passes.every(({ known }) => known !== null);
@@ -78,13 +75,16 @@ export async function runSideBySide(
         opened.dispose();
       }
     }
-    const outputs: Outputs[] = [];
-    for (const { context, lanes, known, whole } of passes) {
-      const edited: Float32Array[] = [];
-      for (const { state } of lanes) edited.push(await projected(transformer, context, state ?? whole));
-      outputs.push({ whole: known ?? (await projected(transformer, context, whole)), edited });
+    for (const [index, { context, whole }] of passes.entries()) {
+      wholeOutputs[index] ??= await projected(transformer, context, whole);
     }
-    return outputs;
+    for (const way of ways.keys()) {
+      const edited: Float32Array[] = [];
+      for (const { context, lanes, whole } of passes) {
+        edited.push(await projected(transformer, context, lanes[way]!.state ?? whole));
+      }
+      yield edited;
+    }
   } finally {
     transformer.releaseBlocks();
     for (const { whole, lanes, context } of passes) {

@@ -4,11 +4,9 @@ import {
   disposeState,
   type NarrowBlock,
   narrowStep,
-  type PassContext,
   type RouteStep,
   type State,
   type StreamProbes,
-  type Transformer,
   type WeightSet,
 } from '../model/index.ts';
 import type { FittedMaps } from './fitted-maps.ts';
@@ -83,16 +81,6 @@ export function readyStep(
 export function firstChange(steps: Way): number {
   const found = steps.findIndex((step) => step?.kind !== 'block' || step.carriesText);
   return found < 0 ? steps.length : found;
-}
-
-/** The model's output for `state`, read back from the engine. */
-export async function projected(transformer: Transformer, context: PassContext, state: State): Promise<Float32Array> {
-  const output = transformer.project(state, context);
-  try {
-    return Float32Array.from(await output.data());
-  } finally {
-    output.dispose();
-  }
 }
 
 /** `next`, once `old` is freed. */

@@ -146,6 +146,16 @@ export function createTransformer<Context extends PassContext, S extends State>(
   return transformer;
 }
 
+/** The model's output for `state`, read back from the engine. */
+export async function projected(transformer: Transformer, context: PassContext, state: State): Promise<Float32Array> {
+  const output = transformer.project(state, context);
+  try {
+    return Float32Array.from(await output.data());
+  } finally {
+    output.dispose();
+  }
+}
+
 /** Output tokens of one pass along `route`, by default every block. */
 export async function forwardAlong(
   transformer: Transformer,
@@ -161,12 +171,7 @@ export async function forwardAlong(
       disposeState(state);
       state = next;
     }
-    const output = transformer.project(state, context);
-    try {
-      return Float32Array.from(await output.data());
-    } finally {
-      output.dispose();
-    }
+    return await projected(transformer, context, state);
   } finally {
     disposeState(state);
     transformer.disposeContext(context);

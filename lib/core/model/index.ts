@@ -1,4 +1,4 @@
-export { cloneState, disposeState, forwardAlong, mapState } from './block-transformer.ts';
+export { cloneState, disposeState, forwardAlong, mapState, projected } from './block-transformer.ts';
 export { checkWeights } from './check-weights.ts';
 export * from './config-index.ts';
 export { convertedWeights } from './convert-block.ts';
